@@ -1,0 +1,1 @@
+from microgradnet.value import Value

@@ -1,0 +1,24 @@
+"""Refusals: the two errors of our own. Wrong kinds of things raise Python's own TypeError."""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "StaleGraphError"]
+
+
+class InputError(ValueError):
+    """What a user gave cannot be used; the text says what came, where, and what to do.
+
+    The command line prints the text and ends with exit code 2.
+
+    >>> raise InputError("weights.json: line 3 is cut off; save the model again")
+    Traceback (most recent call last):
+    microgradnet.errors.InputError: weights.json: line 3 is cut off; save the model again
+    """
+
+
+class StaleGraphError(RuntimeError):
+    """A leaf's data changed after the graph was built, so the numbers in it no longer belong together.
+
+    >>> issubclass(StaleGraphError, RuntimeError)
+    True
+    """

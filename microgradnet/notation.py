@@ -1,0 +1,333 @@
+"""How an operation is written in each language: text, Python, LaTeX; and the rules of the table as Python functions.
+
+A rule of the table, run on `Symbol`s instead of numbers, gives back the expression that it is. One small printer
+writes it in any *dialect*: a dialect says how the primitives are spelled and how tightly each binds, and no more.
+
+    >>> from microgradnet.ops import TABLE
+    >>> y, x = Symbol("y"), Symbol("x")
+    >>> (slope,) = TABLE["sigmoid"].partials(SYMBOLS, y, x)
+    >>> write(slope), write(slope, LATEX)
+    ('y * (1 - y)', 'y \\\\cdot (1 - y)')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from microgradnet.ops import COMPARISONS, TABLE, Row
+
+__all__ = [
+    "FLOATS", "LATEX", "PARTIALS", "SYMBOLS", "TEXT", "Symbol", "attempt", "define", "function_source", "operands_of",
+    "rule", "statements", "write",
+]  # fmt: skip
+
+
+class Symbol:
+    """A letter, a number or an operation on symbols: what remains of an expression when no number is put in.
+
+    `op` is the name of a row or a comparison; "" for a letter or number, whose text is then the only operand.
+
+    >>> x = Symbol("x")
+    >>> write((1 + x) * x)
+    '(1 + x) * x'
+    """
+
+    __slots__ = ("op", "operands")
+
+    def __init__(self, text: str, op: str = "", operands: tuple[Any, ...] = ()) -> None:
+        self.op, self.operands = op, operands or (text,)
+
+    def __add__(self, other: Any) -> Symbol:
+        return operation("add", self, other)
+
+    def __radd__(self, other: Any) -> Symbol:
+        return operation("add", other, self)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return operation("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return operation("sub", other, self)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return operation("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return operation("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return operation("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return operation("div", other, self)
+
+    def __neg__(self) -> Symbol:
+        return operation("neg", self)
+
+    def __abs__(self) -> Symbol:
+        return operation("abs", self)
+
+    def __lt__(self, other: Any) -> Symbol:
+        return operation("lt", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return operation("le", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return operation("gt", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return operation("ge", self, other)
+
+    def __repr__(self) -> str:
+        return write(self)
+
+
+CONSTANTS = {math.log(2.0): "ln 2", math.log(10.0): "ln 10", math.sqrt(2.0): "sqrt(2)",
+             2.0 / math.sqrt(math.pi): "2/sqrt(pi)", math.sqrt(2.0 * math.pi): "sqrt(2 pi)"}  # fmt: skip
+
+
+def operation(op: str, *operands: Any) -> Symbol:
+    """The symbol of an operation; plain numbers become symbols."""
+    return Symbol("", op, tuple(map(as_symbol, operands)))
+
+
+def as_symbol(operand: Symbol | float | None) -> Symbol | None:
+    """A plain number as a symbol; a symbol, and None (nothing is sent), as they are."""
+    return operand if operand is None or isinstance(operand, Symbol) else Symbol(repr(operand))
+
+
+class _Symbols:
+    """The functions of the table on symbols: `SYMBOLS.exp(x)`. Composite operations keep their name."""
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        if name not in TABLE:
+            raise AttributeError(name)
+        return lambda *operands: operation(name, *operands)
+
+
+class _Primitives(_Symbols):
+    """The same, with composite operations written out over primitives."""
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        if name in TABLE and not TABLE[name].primitive:
+            return lambda *operands: TABLE[name].value(self, *operands)  # type: ignore[no-any-return]
+        return super().__getattr__(name)
+
+
+SYMBOLS, PRIMITIVES = _Symbols(), _Primitives()
+
+
+def operands_of(row: Row) -> list[Symbol]:
+    """The letters of a row's operands, in order; `*x` as x1, x2, …
+
+    >>> operands_of(TABLE["hypot"])
+    [a, b]
+    """
+    if row.variadic:
+        return [Symbol("x1"), Symbol("x2"), Symbol("…")]
+    return [Symbol(name) for name in row.operands]
+
+
+# --- dialects: operation -> (template, how tightly it binds) -------------------------------------------------------
+
+ATOM = 9
+Dialect = dict[str, tuple[str, int]]
+
+_OPERATORS: Dialect = {
+    "where": ("{1} if {0} else {2}", 0),
+    **{name: (f"{{}} {sign} {{}}", 1) for name, (sign, _) in COMPARISONS.items()},
+    "add": ("{} + {}", 2),
+    "sub": ("{} - {}", 2),
+    "mul": ("{} * {}", 3),
+    "div": ("{} / {}", 3),
+    "neg": ("-{}", 4),
+}
+TEXT: Dialect = {**_OPERATORS, **dict.fromkeys(("pow", "pow_const", "rpow_const"), ("{}**{}", 5))}
+LATEX: Dialect = {
+    **TEXT,
+    "where": (r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}", ATOM),
+    "le": (r"{} \le {}", 1),
+    "ge": (r"{} \ge {}", 1),
+    "mul": (r"{} \cdot {}", 3),
+    "div": (r"\frac{{{}}}{{{}}}", ATOM),
+    **dict.fromkeys(("pow", "pow_const", "rpow_const"), ("{{{}}}^{{{}}}", 5)),
+    "sqrt": (r"\sqrt{{{}}}", ATOM),
+    "abs": (r"\left|{}\right|", ATOM),
+    "sigmoid": (r"\sigma({})", ATOM),
+    **{name: (rf"\{name}({{}})", ATOM) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: (rf"\operatorname{{{{{name}}}}}({{}})", ATOM) for name in (
+        "expm1", "log2", "log10", "log1p", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "erf",
+        "erfc", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "sign", "floor", "ceil", "trunc", "round",
+        "maximum", "minimum", "clip")},
+}
+# Python that may raise, with its own functions; and Python that never raises, with the float functions of the table.
+_CALLED = [row.name for row in TABLE.values() if row.primitive and row.name not in _OPERATORS]
+FAST: Dialect = {**_OPERATORS, **{name: (f"raw_{name}({{}})", ATOM) for name in _CALLED}}
+SAFE: Dialect = {**_OPERATORS, **{name: (f"safe_{name}({{}})", ATOM) for name in ("div", *_CALLED)}}
+
+
+def write(expression: Symbol | float | None, dialect: Dialect = TEXT, known: dict[int, str] | None = None) -> str:
+    """The text of an expression in a dialect; brackets where, and only where, the dialect's binding asks for them.
+
+    `known`: expressions (by id) that already have a name, which is then written instead.
+
+    >>> x = Symbol("x")
+    >>> write((x - 1) - (x + 1)), write(-(x * x)), write(1 / (x / 2), LATEX)
+    ('x - 1 - (x + 1)', '-(x * x)', '\\\\frac{1}{\\\\frac{x}{2}}')
+    """
+    return _written(as_symbol(expression), dialect, known or {})[0]
+
+
+def _written(symbol: Symbol | None, dialect: Dialect, known: dict[int, str]) -> tuple[str, int]:
+    if symbol is None:
+        return ("0" if dialect in (TEXT, LATEX) else "None"), ATOM
+    if id(symbol) in known:
+        return known[id(symbol)], ATOM
+    if not symbol.op:
+        return _letter(symbol.operands[0], dialect)
+    template, binding = dialect.get(symbol.op, (symbol.op + "({})", ATOM))
+    written = [_written(o, dialect, known) for o in symbol.operands]
+    if template.endswith("({})") and template.count("{}") == 1:
+        return template.format(", ".join(text for text, _ in written)), binding
+    if binding == ATOM:
+        return template.format(*(text for text, _ in written)), binding
+    texts = [f"({text})" if inner < binding + _strictness(symbol.op, place) else text
+             for place, (text, inner) in enumerate(written)]  # fmt: skip
+    return template.format(*texts), binding
+
+
+def _strictness(op: str, place: int) -> int:
+    """1 where an operand that binds equally tightly needs brackets: right of + - * /, left of **, within if-else."""
+    if op.endswith(("pow", "pow_const")):
+        return 1 - place
+    if op == "where":
+        return 1 if place < 2 else 0
+    return 0 if op == "neg" else place
+
+
+def _letter(text: str, dialect: Dialect) -> tuple[str, int]:
+    """A letter or number; in the dialects for people without the .0 of whole numbers, and with ln 2 by name."""
+    if dialect in (TEXT, LATEX):
+        try:
+            number = float(text)
+        except ValueError:
+            return text, ATOM
+        name = CONSTANTS.get(abs(number), f"{abs(number):g}")
+        text = ("-" if number < 0 else "") + (name if "/" not in name else f"({name})")
+    return text, 4 if text.startswith("-") else ATOM
+
+
+# --- rules as Python -----------------------------------------------------------------------------------------------
+
+
+def statements(results: dict[str, Symbol | None], dialect: Dialect) -> list[str]:
+    """Assignments that compute the named expressions; what is used more than once gets a name of its own.
+
+    >>> e = SYMBOLS.exp(Symbol("x"))
+    >>> statements({"y": e / (1 + e)}, TEXT)
+    ['t1 = exp(x)', 'y = t1 / (1 + t1)']
+    """
+    uses: dict[int, int] = {}
+    known: dict[int, str] = {}
+    lines: list[str] = []
+
+    def count(symbol: Symbol | None) -> None:
+        if symbol is not None and symbol.op:
+            uses[id(symbol)] = uses.get(id(symbol), 0) + 1
+            if uses[id(symbol)] == 1:
+                for operand in symbol.operands:
+                    count(operand)
+
+    def name_shared(symbol: Symbol | None) -> None:
+        if symbol is not None and symbol.op and id(symbol) not in known:
+            for operand in symbol.operands:
+                name_shared(operand)
+            if uses[id(symbol)] > 1:
+                text = write(symbol, dialect, known)
+                known[id(symbol)] = f"t{len(known) + 1}"
+                lines.append(f"{known[id(symbol)]} = {text}")
+
+    for result in results.values():
+        count(result)
+    for name, result in results.items():
+        name_shared(result)
+        lines.append(f"{name} = {write(result, dialect, known)}")
+    return lines
+
+
+def rule(row: Row) -> tuple[dict[str, Symbol | None], dict[str, Symbol | None]]:
+    """A row of a fixed number of operands as symbols: {"y": value} and {"d_x": partial, …}."""
+    letters = operands_of(row)
+    value = PRIMITIVES.__getattr__(row.name)(*letters)
+    partials = map(as_symbol, row.partials(PRIMITIVES, Symbol("y"), *letters))
+    return {"y": value}, {f"d_{name}": partial for name, partial in zip(row.operands, partials, strict=True)}
+
+
+def attempt(assignments: dict[str, Symbol | None], otherwise: list[str] | None = None) -> list[str]:
+    """Statements that compute with Python's fast functions and, where these raise, do `otherwise`: by default the
+    same with functions that never raise."""
+    fast, safe = statements(assignments, FAST), statements(assignments, SAFE)
+    if fast == safe:
+        return fast  # plain arithmetic: nothing in it can raise
+    lines = ["try:", *("    " + line for line in fast), "except (ArithmeticError, ValueError):"]
+    return lines + ["    " + line for line in otherwise or safe]
+
+
+NAMESPACE: dict[str, Any] = {  # what the generated Python may name
+    **{f"raw_{row.name}": row.raw or row.compute for row in TABLE.values() if row.primitive},
+    **{f"safe_{row.name}": row.compute for row in TABLE.values() if row.primitive},
+}
+
+
+def define(source: str, filename: str) -> dict[str, Any]:
+    """The functions that a generated source defines."""
+    functions: dict[str, Any] = {}
+    exec(compile(source, f"<microgradnet {filename}>", "exec"), NAMESPACE, functions)
+    return functions
+
+
+def function_source(name: str, parameters: Iterable[str], body: Iterable[str]) -> str:
+    """The text of a Python function."""
+    return f"def {name}({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in body)
+
+
+class _Floats:
+    """The table on plain floats: `FLOATS.exp(1000.0)` is inf; no function ever raises. Made when first asked for."""
+
+    def __getattr__(self, name: str) -> Callable[..., float]:
+        if name not in TABLE:
+            raise AttributeError(name)
+        row = TABLE[name]
+        function: Callable[..., float]
+        if row.variadic:
+            function = partial(row.value, self)
+        else:
+            value, _ = rule(row)
+            function = define(function_source(name, row.operands, [*attempt(value), "return y"]), f"{name} on floats")[name]
+        setattr(self, name, function)
+        return function
+
+    def plain(self, x: float) -> float:
+        """The number itself; of a Value, its data."""
+        return x
+
+
+class _Partials(dict[str, Callable[..., tuple[float | None, ...]]]):
+    """The partials of every row on floats: `PARTIALS["exp"](y, x)`. Made when first asked for."""
+
+    def __missing__(self, name: str) -> Callable[..., tuple[float | None, ...]]:
+        row = TABLE[name]
+        if row.variadic:
+            self[name] = partial(row.partials, FLOATS)
+        else:
+            _, partials = rule(row)
+            body = [*attempt(partials), f"return ({', '.join(partials)},)"]
+            self[name] = define(function_source(name, ["y", *row.operands], body), f"partials of {name}")[name]
+        return self[name]
+
+
+FLOATS, PARTIALS = _Floats(), _Partials()

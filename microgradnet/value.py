@@ -1,0 +1,442 @@
+"""A number that remembers how it was made, and `backward()`, which sends derivatives from a result to its origins.
+
+Every operation makes one new `Value`, and notes in it the operands and, beside each, the local derivative, computed
+there and then from the numbers of that moment. `backward()` then needs no calculus any more: it walks the graph from
+the result to the leaves and adds `local derivative · gradient` to each operand's gradient. So the gradient is that of
+the forward pass that ran, whatever is done to any `.data` later.
+
+The arithmetic of each operation is written once, in the table (`ops`); here it is printed into methods (`notation`),
+as `dataclasses` prints its methods, since calling it through the table would cost twice the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, final
+
+from microgradnet.graph import operands_of, walk
+from microgradnet.notation import FLOATS, NAMESPACE, PARTIALS, attempt, define, function_source, rule
+from microgradnet.ops import COMPARISONS, TABLE, Row
+
+__all__ = ["Condition", "Value", "apply", "name", "number"]
+
+
+def number(x: Any) -> Any:
+    """A float from anything that is one real number; NotImplemented from everything else.
+
+    >>> number(True), number("3"), number(10**400)
+    (1.0, NotImplemented, inf)
+    """
+    if x.__class__ is float:
+        return x
+    if isinstance(x, (Value, str, bytes, bytearray, complex)) or not hasattr(x, "__float__"):
+        return NotImplemented
+    if hasattr(x, "shape"):
+        if x.shape != () and getattr(x, "size", 0) != 1:
+            return NotImplemented
+        x = x.item()  # an array or tensor of one element
+        if isinstance(x, (Value, complex)) or not hasattr(x, "__float__"):
+            return NotImplemented
+    try:
+        return float(x)
+    except OverflowError:  # an int beyond the largest float
+        return float("inf") if x > 0 else float("-inf")
+
+
+@final
+class Value:
+    """One real number in a computation graph.
+
+    `data`: the number, always a float. `grad`: the derivative, filled by `backward()`; 0.0 before. `label`: a name
+    for people, or None. `op`: the name of the operation that made it, or None for a leaf.
+
+    Inside: `a` and `b` are the operands, `da` and `db` the local derivatives (None where nothing is sent); where an
+    operation takes three or more operands, `a` and `da` are tuples.
+
+    Raises TypeError for anything that is not one real number.
+
+    >>> x = Value(-3.0, "x")
+    >>> y = x * x + 1
+    >>> y.backward()
+    >>> y.data, x.grad
+    (10.0, -6.0)
+    """
+
+    __slots__ = ("a", "b", "da", "data", "db", "grad", "label", "op")
+    data: float
+    grad: float
+    label: str | None
+    op: str | None
+    a: Any
+    da: Any
+    b: Any
+    db: Any
+
+    def __init__(self, data: Any, label: str | None = None) -> None:
+        self.data = as_float(data)
+        self.grad = 0.0
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"a label is a text, got {type(label).__name__} {label!r}")
+        self.label = label
+        self.op = self.a = self.da = self.b = self.db = None
+
+    def backward(self, grad: Any = 1.0) -> None:
+        """Send derivatives of this Value to everything that it was made from.
+
+        `grad`: the derivative of whatever is behind this Value with respect to it (1.0 when this is the end).
+        Leaves add to the `.grad` that they have (set it to 0.0 before, or not, as in PyTorch); the `.grad` of every
+        other node is that of the last call. A node that is sent nothing has 0.0, and passes nothing on.
+
+        >>> w = Value(2.0)
+        >>> (w * 3).backward(); (w * 3).backward()
+        >>> w.grad
+        6.0
+        """
+        seed = as_float(grad)
+        order = walk(self)
+        nothing_yet = float("nan")  # a number of its own, recognised by identity
+        for node in order:
+            if node.a is not None:
+                node.grad = nothing_yet
+        self.grad = seed if self.a is not None else self.grad + seed
+        for node in reversed(order):
+            operand, upstream = node.a, node.grad
+            if operand is None:
+                continue
+            if upstream is nothing_yet:
+                node.grad = 0.0
+                continue
+            partial = node.da
+            if partial.__class__ is tuple:
+                for operand, partial in zip(operand, partial, strict=True):  # noqa: B020, PLW2901
+                    if partial is not None:
+                        so_far = operand.grad
+                        operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
+                continue
+            if partial is not None:
+                so_far = operand.grad
+                operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
+            partial = node.db
+            if partial is not None:
+                operand = node.b
+                so_far = operand.grad
+                operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """What it was made from: Values, plain floats (constants) and Conditions, in written order."""
+        return operands_of(self)
+
+    @property
+    def partials(self) -> tuple[float | None, ...]:
+        """Its derivatives with respect to the operands, in the same order; None where nothing is sent.
+
+        >>> (Value(3.0) * 2).partials
+        (2.0, None)
+        """
+        return self.da if self.da.__class__ is tuple else (self.da, self.db)[: len(self.operands)]
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label is not None else ""
+        made = f", made by {self.op}({', '.join(map(_short, self.operands))})" if self.op else ""
+        return f"Value({self.data!r}, grad={self.grad!r}{label}{made})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec)
+
+    def __bool__(self) -> bool:
+        return self.data != 0.0
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __pow__(self, other: Any, modulo: None = None) -> Value:
+        if modulo is not None:
+            raise TypeError("three-argument pow has no derivative; use v ** n")
+        return self._pow(other) if other.__class__ is Value else self._pow_const(other)  # type: ignore[attr-defined,no-any-return]
+
+    def __round__(self, digits: None = None) -> Value:
+        if digits is not None:
+            raise TypeError("round(v, digits) has no useful derivative; use round(v.data, digits) to print")
+        return self.round()  # type: ignore[attr-defined,no-any-return]
+
+    def _would_cut(self, kind: str) -> NoReturn:
+        raise TypeError(
+            f"{kind}() would drop the gradient of {self!r}; use v.data for the number, a function of microgradnet "
+            f"(exp(v) for math.exp(v)), and f'{{v:.3f}}' for '%.3f' % v"
+        )
+
+    def __float__(self) -> float:
+        self._would_cut("float")
+
+    def __int__(self) -> int:
+        self._would_cut("int")
+
+    def __complex__(self) -> complex:
+        self._would_cut("complex")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions on a Value, alone or beside arrays: `np.exp(v)`, `np.maximum(v, array)`."""
+        function = UFUNCS.get(ufunc.__name__)
+        if function is None or method != "__call__" or options:
+            return NotImplemented
+        if all(getattr(x, "ndim", 0) == 0 for x in inputs):
+            return function(*inputs)
+        import numpy
+
+        objects = [x if hasattr(x, "shape") else numpy.array(x, dtype=object) for x in inputs]
+        return numpy.frompyfunc(function, len(inputs), 1)(*objects)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the whole graph in flat lists, without recursion; leaves keep their identity."""
+        if self.a is None:
+            return _leaf, (self.data, self.grad, self.label)
+        order = walk(self)
+        leaves = [node for node in order if node.a is None]
+        made = [node for node in order if node.a is not None]
+        place = {node: i for i, node in enumerate(leaves + made)}
+        rows = [
+            (node.op, node.data, node.grad, node.label, [o if o.__class__ is float else place[o] for o in node.operands],
+             getattr(node, "da", None), getattr(node, "db", None))
+            for node in made
+        ]  # fmt: skip
+        return _unflatten, (leaves, rows)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in walk(self):
+            if id(node) not in memo:
+                operands = tuple(memo[id(o)] if o.__class__ is not float else o for o in operands_of(node))
+                memo[id(node)] = _remade(node.op, node.data, node.grad, node.label, operands,
+                                         getattr(node, "da", None), getattr(node, "db", None))  # fmt: skip
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+
+class Condition:
+    """A comparison of Values: true or false in an `if`, and an operand of `where`, which remembers it.
+
+    >>> Value(2.0, "x") > 1
+    <x > 1.0 is True>
+    """
+
+    __slots__ = ("a", "b", "data", "grad", "op")
+    label = None
+
+    def __init__(self, op: str, a: Any, b: Any, truth: bool) -> None:
+        self.op, self.a, self.b, self.data, self.grad = op, a, b, truth, 0.0
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The two sides."""
+        return (self.a, self.b)
+
+    def __bool__(self) -> bool:
+        return self.data
+
+    def __repr__(self) -> str:
+        return f"<{_short(self.a)} {COMPARISONS[self.op][0]} {_short(self.b)} is {self.data}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Condition, (self.op, self.a, self.b, self.data)
+
+
+def name(**values: Any) -> None:
+    """Label Values by the caller's own names: `name(w1=w1, b=b)`, or all at once `name(**locals())`.
+
+    What is not a Value is passed over, and so is a Value that has a label already.
+
+    >>> w1, rate = Value(0.5), 0.1
+    >>> name(w1=w1, rate=rate)
+    >>> w1.label
+    'w1'
+    """
+    for label, value in values.items():
+        if value.__class__ is Value and value.label is None:
+            value.label = label
+
+
+def as_float(data: Any) -> float:
+    """The float of one real number; TypeError, with what to do instead, for everything else."""
+    x = number(data)
+    if x is not NotImplemented:
+        return x  # type: ignore[no-any-return]
+    if isinstance(data, Value):
+        raise TypeError("Value(v) would cut the new Value from its graph; use the Value itself, or Value(v.data)")
+    if hasattr(data, "shape") or isinstance(data, (list, tuple)):
+        size = getattr(data, "size", None) or len(data)
+        kind = "an array" if hasattr(data, "shape") else f"a {type(data).__name__}"
+        raise TypeError(f"Value wants one real number, got {kind} of {size} elements; make one Value per element")
+    shown = "" if data is None else f" {str(data)[:40]!r}"
+    raise TypeError(f"Value wants one real number, got {type(data).__name__}{shown}")
+
+
+def operand(x: Any, function: str) -> Any:
+    """A Value or Condition as it is, a number as float; TypeError that names the function for everything else."""
+    if x.__class__ is Value or x.__class__ is Condition:
+        return x
+    plain = number(x)
+    if plain is NotImplemented:
+        raise TypeError(f"{function} wants numbers or Values, got {type(x).__name__}")
+    return plain
+
+
+def node(op: str, data: float, operands: tuple[Any, ...], partials: tuple[float | None, ...]) -> Value:
+    """A new Value of any number of operands."""
+    new = Value.__new__(Value)
+    new.data, new.grad, new.label, new.op, new.a, new.da, new.b, new.db = data, 0.0, None, op, operands, partials, None, None
+    return new
+
+
+def apply(op: str, *operands: Any) -> Any:
+    """A row of the table on Values and numbers: a Value; on numbers alone: a float.
+
+    >>> apply("maximum", 1, 2), apply("mean", Value(1.0), 3).partials
+    (2.0, (0.5, None))
+    """
+    operands = tuple([operand(o, op) for o in operands])
+    data = [o if o.__class__ is float else o.data for o in operands]
+    result = getattr(FLOATS, op)(*data)
+    if Value not in map(type, operands) and Condition not in map(type, operands):
+        return result
+    partials = PARTIALS[op](result, *data)
+    return node(op, result, operands, tuple([p if o.__class__ is Value else None
+                                             for o, p in zip(operands, partials, strict=True)]))  # fmt: skip
+
+
+# --- methods, printed from the table -------------------------------------------------------------------------------
+
+
+def _made(op: str, a: str, da: str, b: str = "None", db: str = "None") -> list[str]:
+    """Lines that make and return the new Value."""
+    fields = {"data": "y", "grad": "0.0", "label": "None", "op": repr(op), "a": a, "da": da, "b": b, "db": db}
+    return ["node = new(Value)", *(f"node.{field} = {text}" for field, text in fields.items()), "return node"]
+
+
+def _computed(row: Row, value: dict[str, Any], partials: dict[str, Any]) -> list[str]:
+    """Lines that compute a row's result and these of its partials; where Python raises, by the functions on floats."""
+    operands = ", ".join(row.operands)
+    places = [f"d_{name}" for name in row.operands]
+    return attempt(value | partials, [
+        f"y = floats.{row.name}({operands})", f"{', '.join(places)}, = partials[{row.name!r}](y, {operands})"
+    ])  # fmt: skip
+
+
+def _method_source(row: Row) -> str:
+    """The method of a row of one or two operands, and for two the reflected one (a number on the left).
+
+    >>> print(_method_source(TABLE["tanh"]).partition("node = ")[0])
+    def tanh(self):
+        x = self.data
+        try:
+            y = raw_tanh(x)
+            d_x = 1 - y * y
+        except (ArithmeticError, ValueError):
+            y = floats.tanh(x)
+            d_x, = partials['tanh'](y, x)
+    <BLANKLINE>
+    """
+    value, partials = rule(row)
+    if len(row.operands) == 1:
+        (x,), (d_x,) = row.operands, partials
+        return function_source(row.name, ["self"], [f"{x} = self.data", *_computed(row, value, partials),
+                                                    *_made(row.name, "self", d_x)])  # fmt: skip
+    (a, b), (d_a, d_b) = row.operands, partials
+    to_number = ["if other.__class__ is not float:", "    other = number(other)",
+                 "    if other is NotImplemented:", "        return NotImplemented"]  # fmt: skip
+    both = [f"{b} = other.data", *_computed(row, value, partials), *_made(row.name, "self", d_a, "other", d_b)]
+    right = [*to_number, f"{b} = other", *_computed(row, value, {d_a: partials[d_a]}), *_made(row.name, "self", d_a, "other")]
+    left = [*to_number, f"{a} = other", f"{b} = self.data", *_computed(row, value, {d_b: partials[d_b]}),
+            *_made(row.name, "other", "None", "self", d_b)]  # fmt: skip
+    text = ""
+    if a not in row.constants:
+        if not row.constants:
+            right = ["if other.__class__ is Value:", *("    " + line for line in both), *right]
+        text += function_source(row.name, ["self", "other"], [f"{a} = self.data", *right])
+    if b not in row.constants:
+        text += function_source("reflected_" + row.name, ["self", "other"], left)
+    return text
+
+
+def _comparison_source(op: str, sign: str) -> str:
+    return function_source(
+        op, ["self", "other"],
+        ["b = other.data if other.__class__ is Value else number(other)",
+         "if b is NotImplemented:", "    return NotImplemented",
+         f"return Condition({op!r}, self, other if other.__class__ is Value else b, self.data {sign} b)"],
+    )  # fmt: skip
+
+
+def _by_apply(op: str) -> Callable[..., Any]:
+    def method(self: Value, *others: Any) -> Any:
+        return apply(op, self, *others)
+
+    return method
+
+
+def _add_methods() -> dict[str, Callable[..., Any]]:
+    """Give Value a method per row, its operators, and NumPy's names; return NumPy's functions by name."""
+    NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number, floats=FLOATS, partials=PARTIALS)
+    small = [row for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
+    source = "".join(map(_method_source, small)) + "".join(_comparison_source(op, s) for op, (s, _) in COMPARISONS.items())
+    generated = define(source, "methods of Value")
+    ufuncs: dict[str, Callable[..., Any]] = {}
+    for row in TABLE.values():
+        method = generated.get(row.name) or _by_apply(row.name)
+        method.__doc__, method.__qualname__ = f"{row.doc[:1].upper()}{row.doc[1:]}.", f"Value.{row.name}"
+        private = row.name in ("pow", "pow_const", "rpow_const")
+        setattr(Value, "_" + row.name if private else row.name, method)
+        if row.dunder and not private:
+            setattr(Value, f"__{row.dunder}__", method)
+            if len(row.operands) == 2:
+                setattr(Value, f"__r{row.dunder}__", generated["reflected_" + row.name])
+        if row.numpy != row.name and not hasattr(Value, row.numpy):
+            setattr(Value, row.numpy, method)
+        ufuncs[row.numpy] = _ufunc(row.name)
+    Value.__rpow__ = generated["reflected_rpow_const"]  # type: ignore[attr-defined]
+    for op in COMPARISONS:
+        setattr(Value, f"__{op}__", generated[op])
+    return ufuncs | {
+        "power": lambda a, b: a**b, "float_power": lambda a, b: a**b, "true_divide": lambda a, b: a / b,
+        "positive": lambda x: x, "fabs": abs, "conjugate": lambda x: x, "square": lambda x: x * x,
+        "reciprocal": lambda x: 1 / x, "exp2": lambda x: 2.0**x, "fmax": _ufunc("maximum"), "fmin": _ufunc("minimum"),
+        "less": lambda a, b: a < b, "less_equal": lambda a, b: a <= b,
+        "greater": lambda a, b: a > b, "greater_equal": lambda a, b: a >= b,
+        "isnan": lambda x: x.data != x.data, "isinf": lambda x: abs(x.data) == float("inf"),
+        "isfinite": lambda x: x.data - x.data == 0.0,
+    }  # fmt: skip
+
+
+def _ufunc(op: str) -> Callable[..., Any]:
+    return lambda *x: apply(op, *x)
+
+
+def _leaf(data: float, grad: float, label: str | None) -> Value:
+    leaf = Value(data, label)
+    leaf.grad = grad
+    return leaf
+
+
+def _remade(op: Any, data: Any, grad: float, label: str | None, operands: tuple[Any, ...], da: Any, db: Any) -> Any:
+    """A node as it was, from its fields."""
+    if op in COMPARISONS:
+        return Condition(op, *operands, data)
+    if op is None:
+        return _leaf(data, grad, label)
+    new = node(op, data, operands, da)
+    new.grad, new.label = grad, label
+    if da.__class__ is not tuple:
+        new.a, new.b, new.db = operands[0], operands[1] if len(operands) > 1 else None, db
+    return new
+
+
+def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
+    nodes: list[Any] = list(leaves)
+    for op, data, grad, label, operands, da, db in rows:
+        nodes.append(_remade(op, data, grad, label, tuple(o if o.__class__ is float else nodes[o] for o in operands), da, db))
+    return nodes[-1]  # type: ignore[no-any-return]
+
+
+def _short(x: Any) -> str:
+    return x.label or f"{x.data!r}" if x.__class__ is Value else repr(x)
+
+
+UFUNCS = _add_methods()
