@@ -13,12 +13,13 @@ among the operands it gives a Value. TypeError for everything else, naming the f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add, mul
 from typing import Any, Protocol, TypeAlias, overload
 
 from microgradnet.errors import InputError
-from microgradnet.notation import PARTIALS
 from microgradnet.ops import TABLE
-from microgradnet.value import Condition, Value, apply, node, operand
+from microgradnet.value import Value, apply, node, operand
 
 __all__ = [
     "VALUES", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "cos", "cosh", "dot",
@@ -216,16 +217,26 @@ def dot(weights: Sequence[Any], inputs: Sequence[Any], bias: Any = None) -> Any:
     n = len(weights)
     if n != len(inputs) or not n:
         raise InputError(f"dot wants equally many weights and inputs, at least one; got {n} and {len(inputs)}")
-    try:
-        w = [v.data for v in weights]
-        x = [v if v.__class__ is float else v.data for v in inputs]
-        b = bias.data
-        if Condition in map(type, inputs):
-            raise AttributeError
-    except AttributeError:  # other numbers among the Values
+    if hasattr(inputs, "tolist"):
+        inputs = inputs.tolist()
+    if set(map(type, weights)) != ONLY_VALUES or not (bias is None or bias.__class__ is Value):
         return apply("dot", *weights, *inputs, *(() if bias is None else (bias,)))
-    ...
-    return None
+    # The rule of the table, with what a neuron has at hand: its weights are Values, its inputs mostly of one kind.
+    w = [v.data for v in weights]
+    kinds = set(map(type, inputs))
+    if kinds == ONLY_VALUES:
+        x, to_inputs = [v.data for v in inputs], w
+    else:
+        inputs = inputs if kinds == ONLY_FLOATS else [operand(v, "dot") for v in inputs]
+        x = [v if v.__class__ is float else v.data for v in inputs]
+        to_inputs = [w_i if v.__class__ is Value else None for w_i, v in zip(w, inputs, strict=True)]
+    total = reduce(add, map(mul, w, x))
+    if bias is None:
+        return node("dot", total, (*weights, *inputs), (*x, *to_inputs))
+    return node("dot", total + bias.data, (*weights, *inputs, bias), (*x, *to_inputs, 1.0))
+
+
+ONLY_VALUES, ONLY_FLOATS = {Value}, {float}
 
 
 def _several(values: Any, more: tuple[Any, ...]) -> tuple[Any, ...]:

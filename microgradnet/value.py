@@ -27,8 +27,8 @@ def number(x: Any) -> Any:
     >>> number(True), number("3"), number(10**400)
     (1.0, NotImplemented, inf)
     """
-    if x.__class__ is float:
-        return x
+    if x.__class__ is float or (x.__class__ is int and -(2**53) <= x <= 2**53):
+        return float(x)
     if isinstance(x, (Value, str, bytes, bytearray, complex)) or not hasattr(x, "__float__"):
         return NotImplemented
     if hasattr(x, "shape"):
@@ -93,27 +93,47 @@ class Value:
         6.0
         """
         seed = as_float(grad)
-        order = walk(self)
-        nothing_yet = float("nan")  # a number of its own, recognised by identity
-        for node in order:
-            if node.a is not None:
-                node.grad = nothing_yet
-        self.grad = seed if self.a is not None else self.grad + seed
-        for node in reversed(order):
-            operand, upstream = node.a, node.grad
-            if operand is None:
+        if self.a is None:
+            self.grad += seed
+            return
+        nothing_yet = float("nan")  # a number of its own, recognised by identity: marks the visited, too
+        order: list[Any] = []
+        stack: list[Any] = [self]
+        while stack:  # the order of `graph.walk`, without the leaves
+            node = stack.pop()
+            if node is None:
+                order.append(stack.pop())
                 continue
+            if node.grad is nothing_yet:
+                continue
+            node.grad = nothing_yet
+            stack.append(node)
+            stack.append(None)
+            first = node.a
+            if first.__class__ is tuple:
+                stack += [o for o in reversed(first) if o.__class__ is not float and o.a is not None]
+            else:
+                second = node.b
+                if second is not None and second.__class__ is not float and second.a is not None:
+                    stack.append(second)
+                if first.__class__ is not float and first.a is not None:
+                    stack.append(first)
+        self.grad = seed
+        order.reverse()
+        for node in order:
+            upstream = node.grad
             if upstream is nothing_yet:
                 node.grad = 0.0
                 continue
             partial = node.da
             if partial.__class__ is tuple:
-                for operand, partial in zip(operand, partial, strict=True):  # noqa: B020, PLW2901
+                for operand, partial in zip(node.a, partial, strict=True):  # noqa: B020
                     if partial is not None:
                         so_far = operand.grad
                         operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
                 continue
             if partial is not None:
+                operand = node.a
                 so_far = operand.grad
                 operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
             partial = node.db
