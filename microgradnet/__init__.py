@@ -1,1 +1,71 @@
-from microgradnet.value import Value
+"""microgradnet: write scalars, see every derivative.
+
+The doors, and nothing else. Reading the rooms behind them in this order takes an evening: `ops` (the table of
+operations), `graph` (order and names), `value` (a number that remembers, and `backward`), one neuron in `nn`.
+
+    >>> from microgradnet import Value
+    >>> x = Value(2.0, "x")
+    >>> y = x * x + x.exp()
+    >>> y.backward()
+    >>> round(x.grad, 3)
+    11.389
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from microgradnet.errors import InputError, StaleGraphError
+from microgradnet.functions import (
+    acos, acosh, asin, asinh, atan, atan2, atanh, ceil, clip, cos, cosh, dot, elu, erf, erfc, exp, expm1, floor, gelu,
+    hypot, leaky_relu, log, log1p, log2, log10, logsumexp, maximum, mean, minimum, relu, sigmoid, sign, silu, sin, sinh,
+    softmax, softplus, sqrt, take, tan, tanh, trunc, where,
+)  # fmt: skip
+from microgradnet.functions import abs as abs
+from microgradnet.functions import pow as pow
+from microgradnet.functions import round as round
+from microgradnet.functions import sum as sum
+from microgradnet.graph import Graph
+from microgradnet.value import Condition, Value, name
+
+if TYPE_CHECKING:
+    from microgradnet import article, losses, nn, optim
+    from microgradnet.comparison import Comparison, compare
+    from microgradnet.drawing import Drawing, draw
+    from microgradnet.expression import expression
+    from microgradnet.training import History, fit
+    from microgradnet.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
+
+__version__ = "0.1.0"
+
+# Doors that open late: their rooms are imported at the first call of the name.
+_ROOMS = {
+    **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"), "transforms"),
+    **dict.fromkeys(("Comparison", "compare"), "comparison"),
+    **dict.fromkeys(("Drawing", "draw"), "drawing"),
+    **dict.fromkeys(("History", "fit"), "training"),
+}
+_MODULES = ("article", "losses", "nn", "optim")
+
+__all__ = [
+    "Comparison", "Condition", "Drawing", "Graph", "History", "InputError", "StaleGraphError", "Value",
+    "acos", "acosh", "article", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "compare", "cos", "cosh",
+    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "fit", "floor", "gelu", "grad", "hessian", "hvp",
+    "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean",
+    "minimum", "name", "nn", "optim", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "take", "tan", "tanh", "trunc", "value_and_grad", "where",
+]  # fmt: skip
+
+
+def __getattr__(door: str) -> Any:
+    if door in _MODULES:
+        return import_module(f"microgradnet.{door}")
+    if door not in _ROOMS:
+        raise AttributeError(f"module 'microgradnet' has no attribute {door!r}")
+    thing = globals()[door] = getattr(import_module(f"microgradnet.{_ROOMS[door]}"), door)
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
