@@ -13,23 +13,63 @@ operations), `graph` (order and names), `value` (a number that remembers, and `b
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from microgradnet.errors import InputError, StaleGraphError
-from microgradnet.functions import (
-    acos, acosh, asin, asinh, atan, atan2, atanh, ceil, clip, cos, cosh, dot, elu, erf, erfc, exp, expm1, floor, gelu,
-    hypot, leaky_relu, log, log1p, log2, log10, logsumexp, maximum, mean, minimum, relu, sigmoid, sign, silu, sin, sinh,
-    softmax, softplus, sqrt, take, tan, tanh, trunc, where,
-)  # fmt: skip
 from microgradnet.functions import abs as abs
+from microgradnet.functions import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    ceil,
+    clip,
+    cos,
+    cosh,
+    dot,
+    elu,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    floor,
+    gelu,
+    hypot,
+    leaky_relu,
+    log,
+    log1p,
+    log2,
+    log10,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    relu,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    sinh,
+    softmax,
+    softplus,
+    sqrt,
+    take,
+    tan,
+    tanh,
+    trunc,
+    where,
+)  # fmt: skip
 from microgradnet.functions import pow as pow
 from microgradnet.functions import round as round
 from microgradnet.functions import sum as sum
 from microgradnet.graph import Graph
 from microgradnet.value import Condition, Value, name
 
+TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
+    from typing import Any
+
     from microgradnet import article, losses, nn, optim
     from microgradnet.comparison import Comparison, compare
     from microgradnet.drawing import Drawing, draw
@@ -44,6 +84,7 @@ _ROOMS = {
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"), "transforms"),
     **dict.fromkeys(("Comparison", "compare"), "comparison"),
     **dict.fromkeys(("Drawing", "draw"), "drawing"),
+    "expression": "expression",
     **dict.fromkeys(("History", "fit"), "training"),
 }
 _MODULES = ("article", "losses", "nn", "optim")
@@ -51,7 +92,7 @@ _MODULES = ("article", "losses", "nn", "optim")
 __all__ = [
     "Comparison", "Condition", "Drawing", "Graph", "History", "InputError", "StaleGraphError", "Value",
     "acos", "acosh", "article", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "compare", "cos", "cosh",
-    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "fit", "floor", "gelu", "grad", "hessian", "hvp",
+    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "expression", "fit", "floor", "gelu", "grad", "hessian", "hvp",
     "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean",
     "minimum", "name", "nn", "optim", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
     "take", "tan", "tanh", "trunc", "value_and_grad", "where",
@@ -59,6 +100,8 @@ __all__ = [
 
 
 def __getattr__(door: str) -> Any:
+    from importlib import import_module
+
     if door in _MODULES:
         return import_module(f"microgradnet.{door}")
     if door not in _ROOMS:

@@ -19,7 +19,7 @@ from typing import Any
 from microgradnet import functions
 from microgradnet.errors import InputError
 from microgradnet.ops import TABLE
-from microgradnet.value import Condition, Value
+from microgradnet.value import Condition, Value, apply, operand
 
 __all__ = ["expression", "names_in"]
 
@@ -27,16 +27,16 @@ BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.P
 COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 TOO_DEEP = "the expression is too long or nested too deeply for Python's parser; build it in Python with Values instead"
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
-FUNCTIONS = {
-    name: getattr(functions, name) for name in functions.__all__ if name in TABLE and name not in ("dot", "take", "softmax")
-} | {"max": functions.maximum, "min": functions.minimum, "σ": functions.sigmoid}
+_LISTS = ("dot", "take", "softmax")  # functions of lists or to lists: a formula has none
+FUNCTIONS = {name: getattr(functions, name) for name in functions.__all__ if name in TABLE and name not in _LISTS}
+FUNCTIONS |= {"max": functions.maximum, "min": functions.minimum, "σ": functions.sigmoid}
 
 
 def expression(text: str, values: Mapping[str, Any]) -> Any:
     """The Value of a formula; each name becomes a Value labelled with it (or is the Value that `values` gives).
 
-    `text`: numbers, names, `+ - * / **`, `< <= > >=`, `a if condition else b`, brackets, `pi`, `e`, and the functions of
-    the table (`max`, `min` for two operands). `values`: a number or Value for every name. A formula without a
+    `text`: numbers, names, `+ - * / **`, `< <= > >=`, `a if condition else b`, brackets, `pi`, `e`, and the functions
+    of the table (`max`, `min` for two operands). `values`: a number or Value for every name. A formula without a
     name gives a Value, too.
 
     Raises InputError, which points at the column, for anything else, and for a name without a number.
@@ -126,14 +126,14 @@ def _evaluate(node: ast.AST, place: _Place, leaves: Mapping[str, Any]) -> Any:
         if op is None:
             raise InputError(place.points(parent, "a formula has only the operators + - * / **"))
         a, b = _as_number(result, parent.left, place), _number(parent.right, place, leaves)
-        result = functions.pow(a, b) if op == "pow" else functions.apply(op, a, b)
+        result = functions.pow(a, b) if op == "pow" else apply(op, a, b)
     return result
 
 
 def _evaluate_one(node: ast.AST, place: _Place, leaves: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=number) if type(number) in (int, float):
-            return functions.operand(number, "a formula")
+            return operand(number, "a formula")
         case ast.Constant():
             raise InputError(place.points(node, f"a formula has real numbers only, not {node.value!r:.40}"))
         case ast.Name(id=name):
@@ -144,7 +144,7 @@ def _evaluate_one(node: ast.AST, place: _Place, leaves: Mapping[str, Any]) -> An
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in COMPARE:
             return COMPARE[type(sign)](_number(left, place, leaves), _number(right, place, leaves))
         case ast.Compare():
-            raise InputError(place.points(node, "a formula compares two numbers by < <= > >=, one comparison at a time"))
+            raise InputError(place.points(node, "a formula compares by < <= > >=, one comparison at a time"))
         case ast.IfExp(test=test, body=a, orelse=b):
             return functions.where(_evaluate(test, place, leaves), _number(a, place, leaves), _number(b, place, leaves))
         case ast.Call():

@@ -12,10 +12,8 @@ among the operands it gives a Value. TypeError for everything else, naming the f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add, mul
-from typing import Any, Protocol, TypeAlias, overload
 
 from microgradnet.errors import InputError
 from microgradnet.ops import TABLE
@@ -28,27 +26,32 @@ __all__ = [
     "softmax", "softplus", "sqrt", "sum", "take", "tan", "tanh", "trunc", "where",
 ]  # fmt: skip
 
-Number: TypeAlias = "Value | float"
+TYPE_CHECKING = False  # see ops
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol, TypeAlias, overload
+
+    Number: TypeAlias = "Value | float"
 
 
-class Unary(Protocol):
-    """A function of one number or Value."""
+    class Unary(Protocol):
+        """A function of one number or Value."""
 
-    @overload
-    def __call__(self, x: Value, /) -> Value: ...
-    @overload
-    def __call__(self, x: float, /) -> float: ...
+        @overload
+        def __call__(self, x: Value, /) -> Value: ...
+        @overload
+        def __call__(self, x: float, /) -> float: ...
 
 
-class Binary(Protocol):
-    """A function of two numbers or Values."""
+    class Binary(Protocol):
+        """A function of two numbers or Values."""
 
-    @overload
-    def __call__(self, a: Value, b: Number, /) -> Value: ...
-    @overload
-    def __call__(self, a: Number, b: Value, /) -> Value: ...
-    @overload
-    def __call__(self, a: float, b: float, /) -> float: ...
+        @overload
+        def __call__(self, a: Value, b: Number, /) -> Value: ...
+        @overload
+        def __call__(self, a: Number, b: Value, /) -> Value: ...
+        @overload
+        def __call__(self, a: float, b: float, /) -> float: ...
 
 
 def _described(function: Any, op: str) -> Any:
@@ -161,8 +164,8 @@ def sum(values: Any, /, *more: Any) -> Any:
     >>> sum([Value(1.0), Value(2.0), 3]).data
     6.0
     """
-    values = _several(values, more)
-    return apply("sum", *values) if values else 0.0
+    operands = _several(values, more)
+    return apply("sum", *operands) if operands else 0.0
 
 
 def mean(values: Any, /, *more: Any) -> Any:
@@ -189,8 +192,8 @@ def softmax(values: Any, /, *more: Any) -> list[Any]:
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
-    values = _at_least_one(values, more, "softmax")
-    return [apply("softmax", *values, i) for i in range(len(values))]
+    operands = _at_least_one(values, more, "softmax")
+    return [apply("softmax", *operands, i) for i in range(len(operands))]
 
 
 def take(values: Sequence[Any], index: Any) -> Any:
@@ -240,22 +243,22 @@ ONLY_VALUES, ONLY_FLOATS = {Value}, {float}
 
 
 def _several(values: Any, more: tuple[Any, ...]) -> tuple[Any, ...]:
-    if more or values.__class__ is Value or not isinstance(values, Iterable):
+    if more or values.__class__ is Value or not hasattr(values, "__iter__"):
         return (values, *more)
     return tuple(values)
 
 
 def _at_least_one(values: Any, more: tuple[Any, ...], function: str) -> tuple[Any, ...]:
-    values = _several(values, more)
-    if not values:
+    operands = _several(values, more)
+    if not operands:
         raise InputError(f"{function} needs at least one operand")
-    return values
+    return operands
 
 
 def _constant(x: Any, what: str) -> float:
     if x.__class__ is Value:
         raise TypeError(f"the {what} is a plain number without a gradient, got {x!r}; use .data")
-    return operand(x, what)  # type: ignore[no-any-return]
+    return float(operand(x, what))
 
 
 class _Values:
@@ -269,7 +272,7 @@ class _Values:
 
     def plain(self, x: Any) -> float:
         """The number itself; of a Value, its data."""
-        return x if x.__class__ is float else x.data  # type: ignore[no-any-return]
+        return x if x.__class__ is float else x.data
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """A mask (None on one side) is settled by the numbers; a choice between two numbers is recorded."""

@@ -6,12 +6,14 @@ operands; else `a` and `b` are the one or two operands. Floats among the operand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
 from microgradnet.errors import InputError, StaleGraphError
 from microgradnet.notation import FLOATS, PARTIALS
 from microgradnet.ops import COMPARISONS
+
+TYPE_CHECKING = False  # see ops
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 __all__ = ["Graph", "walk"]
 
@@ -86,7 +88,7 @@ class Graph:
         numbers = {node: number for number, node in enumerate(order)}
         self.nodes = tuple(order)
         self.operations = tuple([node.op or "" for node in order])
-        self.operands = tuple(
+        self.operands: tuple[tuple[Any, ...], ...] = tuple(
             [tuple([o if o.__class__ is float else numbers[o] for o in operands_of(node)]) for node in order]
         )
         self.data = tuple([node.data for node in order])
@@ -143,8 +145,8 @@ class Graph:
             for operand, partial in zip(self.operands[number], partials(number), strict=True):
                 if partial is not None:
                     sent = upstream if partial.__class__ is float and partial == 1.0 else partial * upstream
-                    so_far = adjoints[operand]  # type: ignore[call-overload]
-                    adjoints[operand] = sent if so_far is None else so_far + sent  # type: ignore[call-overload]
+                    so_far = adjoints[operand]
+                    adjoints[operand] = sent if so_far is None else so_far + sent
         return adjoints
 
     def forward(self, partials: Callable[[int], tuple[Any, ...]], tangents: Mapping[int, Any]) -> list[Any]:
@@ -152,11 +154,10 @@ class Graph:
         out: list[Any] = [None] * len(self)
         for number in range(len(self)):
             out[number] = tangents.get(number)
-            if not self.operations[number] or all(o.__class__ is float or out[o] is None  # type: ignore[call-overload]
-                                                  for o in self.operands[number]):  # fmt: skip
+            if all(o.__class__ is float or out[o] is None for o in self.operands[number]):
                 continue
             for operand, partial in zip(self.operands[number], partials(number), strict=True):
-                if partial is not None and (arrives := out[operand]) is not None:  # type: ignore[call-overload]
+                if partial is not None and (arrives := out[operand]) is not None:
                     sent = arrives if partial.__class__ is float and partial == 1.0 else partial * arrives
                     out[number] = sent if out[number] is None else out[number] + sent
         return out
@@ -225,7 +226,7 @@ def operands_of(node: Any) -> tuple[Any, ...]:
     if first is None:
         return ()
     if first.__class__ is tuple:
-        return first  # type: ignore[no-any-return]
+        return first
     return (first,) if node.b is None else (first, node.b)
 
 

@@ -13,11 +13,14 @@ writes it in any *dialect*: a dialect says how the primitives are spelled and ho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from microgradnet.ops import COMPARISONS, TABLE, Row
+
+TYPE_CHECKING = False  # see ops
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 __all__ = [
     "FLOATS", "LATEX", "PARTIALS", "SYMBOLS", "TEXT", "Symbol", "attempt", "define", "function_source", "operands_of",
@@ -114,7 +117,8 @@ class _Primitives(_Symbols):
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if name in TABLE and not TABLE[name].primitive:
-            return lambda *operands: TABLE[name].value(self, *operands)  # type: ignore[no-any-return]
+            value: Callable[..., Symbol] = TABLE[name].value
+            return lambda *operands: value(self, *operands)
         return super().__getattr__(name)
 
 
@@ -307,7 +311,8 @@ class _Floats:
             function = partial(row.value, self)
         else:
             value, _ = rule(row)
-            function = define(function_source(name, row.operands, [*attempt(value), "return y"]), f"{name} on floats")[name]
+            source = function_source(name, row.operands, [*attempt(value), "return y"])
+            function = define(source, f"{name} on floats")[name]
         setattr(self, name, function)
         return function
 
@@ -316,7 +321,7 @@ class _Floats:
         return x
 
 
-class _Partials(dict[str, Callable[..., tuple[float | None, ...]]]):
+class _Partials(dict):  # type: ignore[type-arg]
     """The partials of every row on floats: `PARTIALS["exp"](y, x)`. Made when first asked for."""
 
     def __missing__(self, name: str) -> Callable[..., tuple[float | None, ...]]:
@@ -327,7 +332,9 @@ class _Partials(dict[str, Callable[..., tuple[float | None, ...]]]):
             _, partials = rule(row)
             body = [*attempt(partials), f"return ({', '.join(partials)},)"]
             self[name] = define(function_source(name, ["y", *row.operands], body), f"partials of {name}")[name]
-        return self[name]
+        function: Callable[..., tuple[float | None, ...]] = self[name]
+        return function
 
 
 FLOATS, PARTIALS = _Floats(), _Partials()
+NAMESPACE.update(floats=FLOATS, partials=PARTIALS)

@@ -17,9 +17,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
 from functools import reduce
-from typing import Any
+
+TYPE_CHECKING = False  # the typing module is a sixth of the import time; type checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["COMPARISONS", "TABLE", "Row"]
 
@@ -295,7 +298,7 @@ TABLE: dict[str, Row] = {
                    lambda f, y, a, b: (f.where(y <= 0, 0.0, a / y), f.where(y <= 0, 0.0, b / y)),
                    "sqrt(a² + b²) without overflow", raw=math.hypot),
         _math("erf", _always(nan), lambda f, y, x: (TWO_OVER_SQRT_PI * f.exp(-(x * x)),), "error function"),
-        _math("erfc", _always(nan), lambda f, y, x: (-TWO_OVER_SQRT_PI * f.exp(-(x * x)),), "1 - erf(x), exact far out"),
+        _math("erfc", _always(nan), lambda f, y, x: (-TWO_OVER_SQRT_PI * f.exp(-(x * x)),), "1 - erf(x), exact far"),
         # activations
         _composite("sigmoid", "x", _sigmoid, lambda f, y, x: (y * (1 - y),), "1 / (1 + exp(-x)), the article's f",
                    symbol="σ", numpy="expit"),

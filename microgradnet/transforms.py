@@ -95,7 +95,7 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     (12.0, 4.0)
     """
     call = _run(function, tuple(range(len(primals))), tuple(primals), {})
-    directions = [t for t in _leaves(tuple(tangents))]
+    directions = _leaves(tuple(tangents))
     if len(directions) != len(call.leaves):
         raise TypeError(f"jvp wants one tangent per number of the primals: {len(call.leaves)}, got {len(directions)}")
     along = dict(zip(call.leaves, directions, strict=True))
@@ -202,7 +202,7 @@ def _leaves(tree: Any) -> list[Any]:
     if isinstance(tree, (list, tuple)):
         return [x for branch in tree for x in _leaves(branch)]
     if hasattr(tree, "shape") and tree.shape != ():
-        return [x for x in tree.reshape(-1).tolist()]
+        return list(tree.reshape(-1).tolist())
     if tree.__class__ is Value:
         return [tree]
     plain = number(tree)
@@ -223,6 +223,7 @@ def _rebuilt(tree: Any, leaves: Iterator[Any], nested: bool = False) -> Any:
         import numpy
 
         items = [next(leaves) for _ in range(tree.size)]
+        kind: Any
         if nested and not hasattr(items[0] if items else 0.0, "shape"):
             kind = object if any(isinstance(x, (dict, list, tuple)) or x.__class__ is Value for x in items) else float
         else:

@@ -11,12 +11,15 @@ as `dataclasses` prints its methods, since calling it through the table would co
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn, final
-
 from microgradnet.graph import operands_of, walk
-from microgradnet.notation import FLOATS, NAMESPACE, PARTIALS, attempt, define, function_source, rule
-from microgradnet.ops import COMPARISONS, TABLE, Row
+from microgradnet.methods import OTHER_UFUNCS, comparison_source, method_source
+from microgradnet.notation import FLOATS, NAMESPACE, PARTIALS, define
+from microgradnet.ops import COMPARISONS, TABLE
+
+TYPE_CHECKING = False  # see ops
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 __all__ = ["Condition", "Value", "apply", "name", "number"]
 
@@ -43,7 +46,6 @@ def number(x: Any) -> Any:
         return float("inf") if x > 0 else float("-inf")
 
 
-@final
 class Value:
     """One real number in a computation graph.
 
@@ -79,6 +81,9 @@ class Value:
             raise TypeError(f"a label is a text, got {type(label).__name__} {label!r}")
         self.label = label
         self.op = self.a = self.da = self.b = self.db = None
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Value cannot be subclassed: its operations make plain Values; give it a label, or hold it")
 
     def backward(self, grad: Any = 1.0) -> None:
         """Send derivatives of this Value to everything that it was made from.
@@ -215,19 +220,17 @@ class Value:
         leaves = [node for node in order if node.a is None]
         made = [node for node in order if node.a is not None]
         place = {node: i for i, node in enumerate(leaves + made)}
-        rows = [
-            (node.op, node.data, node.grad, node.label, [o if o.__class__ is float else place[o] for o in node.operands],
-             getattr(node, "da", None), getattr(node, "db", None))
-            for node in made
-        ]  # fmt: skip
+        rows = []
+        for node in made:
+            operands = [o if o.__class__ is float else place[o] for o in node.operands]
+            rows.append((node.op, node.data, node.grad, node.label, operands, node.da, node.db))
         return _unflatten, (leaves, rows)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in walk(self):
             if id(node) not in memo:
-                operands = tuple(memo[id(o)] if o.__class__ is not float else o for o in operands_of(node))
-                memo[id(node)] = _remade(node.op, node.data, node.grad, node.label, operands,
-                                         getattr(node, "da", None), getattr(node, "db", None))  # fmt: skip
+                living = tuple(o if o.__class__ is float else memo[id(o)] for o in node.operands)
+                memo[id(node)] = _remade(node.op, node.data, node.grad, node.label, living, node.da, node.db)
         return memo[id(self)]  # type: ignore[no-any-return]
 
 
@@ -239,7 +242,7 @@ class Condition:
     """
 
     __slots__ = ("a", "b", "data", "grad", "op")
-    label = None
+    label = da = db = None
 
     def __init__(self, op: str, a: Any, b: Any, truth: bool) -> None:
         self.op, self.a, self.b, self.data, self.grad = op, a, b, truth, 0.0
@@ -302,7 +305,8 @@ def operand(x: Any, function: str) -> Any:
 def node(op: str, data: float, operands: tuple[Any, ...], partials: tuple[float | None, ...]) -> Value:
     """A new Value of any number of operands."""
     new = Value.__new__(Value)
-    new.data, new.grad, new.label, new.op, new.a, new.da, new.b, new.db = data, 0.0, None, op, operands, partials, None, None
+    new.data, new.grad, new.label, new.op = data, 0.0, None, op
+    new.a, new.da, new.b, new.db = operands, partials, None, None
     return new
 
 
@@ -322,67 +326,7 @@ def apply(op: str, *operands: Any) -> Any:
                                              for o, p in zip(operands, partials, strict=True)]))  # fmt: skip
 
 
-# --- methods, printed from the table -------------------------------------------------------------------------------
-
-
-def _made(op: str, a: str, da: str, b: str = "None", db: str = "None") -> list[str]:
-    """Lines that make and return the new Value."""
-    fields = {"data": "y", "grad": "0.0", "label": "None", "op": repr(op), "a": a, "da": da, "b": b, "db": db}
-    return ["node = new(Value)", *(f"node.{field} = {text}" for field, text in fields.items()), "return node"]
-
-
-def _computed(row: Row, value: dict[str, Any], partials: dict[str, Any]) -> list[str]:
-    """Lines that compute a row's result and these of its partials; where Python raises, by the functions on floats."""
-    operands = ", ".join(row.operands)
-    places = [f"d_{name}" for name in row.operands]
-    return attempt(value | partials, [
-        f"y = floats.{row.name}({operands})", f"{', '.join(places)}, = partials[{row.name!r}](y, {operands})"
-    ])  # fmt: skip
-
-
-def _method_source(row: Row) -> str:
-    """The method of a row of one or two operands, and for two the reflected one (a number on the left).
-
-    >>> print(_method_source(TABLE["tanh"]).partition("node = ")[0])
-    def tanh(self):
-        x = self.data
-        try:
-            y = raw_tanh(x)
-            d_x = 1 - y * y
-        except (ArithmeticError, ValueError):
-            y = floats.tanh(x)
-            d_x, = partials['tanh'](y, x)
-    <BLANKLINE>
-    """
-    value, partials = rule(row)
-    if len(row.operands) == 1:
-        (x,), (d_x,) = row.operands, partials
-        return function_source(row.name, ["self"], [f"{x} = self.data", *_computed(row, value, partials),
-                                                    *_made(row.name, "self", d_x)])  # fmt: skip
-    (a, b), (d_a, d_b) = row.operands, partials
-    to_number = ["if other.__class__ is not float:", "    other = number(other)",
-                 "    if other is NotImplemented:", "        return NotImplemented"]  # fmt: skip
-    both = [f"{b} = other.data", *_computed(row, value, partials), *_made(row.name, "self", d_a, "other", d_b)]
-    right = [*to_number, f"{b} = other", *_computed(row, value, {d_a: partials[d_a]}), *_made(row.name, "self", d_a, "other")]
-    left = [*to_number, f"{a} = other", f"{b} = self.data", *_computed(row, value, {d_b: partials[d_b]}),
-            *_made(row.name, "other", "None", "self", d_b)]  # fmt: skip
-    text = ""
-    if a not in row.constants:
-        if not row.constants:
-            right = ["if other.__class__ is Value:", *("    " + line for line in both), *right]
-        text += function_source(row.name, ["self", "other"], [f"{a} = self.data", *right])
-    if b not in row.constants:
-        text += function_source("reflected_" + row.name, ["self", "other"], left)
-    return text
-
-
-def _comparison_source(op: str, sign: str) -> str:
-    return function_source(
-        op, ["self", "other"],
-        ["b = other.data if other.__class__ is Value else number(other)",
-         "if b is NotImplemented:", "    return NotImplemented",
-         f"return Condition({op!r}, self, other if other.__class__ is Value else b, self.data {sign} b)"],
-    )  # fmt: skip
+# --- methods, printed from the table ------------------------------------------------------------------------------
 
 
 def _by_apply(op: str) -> Callable[..., Any]:
@@ -394,10 +338,10 @@ def _by_apply(op: str) -> Callable[..., Any]:
 
 def _add_methods() -> dict[str, Callable[..., Any]]:
     """Give Value a method per row, its operators, and NumPy's names; return NumPy's functions by name."""
-    NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number, floats=FLOATS, partials=PARTIALS)
-    small = [row for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
-    source = "".join(map(_method_source, small)) + "".join(_comparison_source(op, s) for op, (s, _) in COMPARISONS.items())
-    generated = define(source, "methods of Value")
+    NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number)
+    sources = [method_source(row) for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
+    sources += [comparison_source(op, sign) for op, (sign, _) in COMPARISONS.items()]
+    generated = define("".join(sources), "methods of Value")
     ufuncs: dict[str, Callable[..., Any]] = {}
     for row in TABLE.values():
         method = generated.get(row.name) or _by_apply(row.name)
@@ -414,15 +358,7 @@ def _add_methods() -> dict[str, Callable[..., Any]]:
     Value.__rpow__ = generated["reflected_rpow_const"]  # type: ignore[attr-defined]
     for op in COMPARISONS:
         setattr(Value, f"__{op}__", generated[op])
-    return ufuncs | {
-        "power": lambda a, b: a**b, "float_power": lambda a, b: a**b, "true_divide": lambda a, b: a / b,
-        "positive": lambda x: x, "fabs": abs, "conjugate": lambda x: x, "square": lambda x: x * x,
-        "reciprocal": lambda x: 1 / x, "exp2": lambda x: 2.0**x, "fmax": _ufunc("maximum"), "fmin": _ufunc("minimum"),
-        "less": lambda a, b: a < b, "less_equal": lambda a, b: a <= b,
-        "greater": lambda a, b: a > b, "greater_equal": lambda a, b: a >= b,
-        "isnan": lambda x: x.data != x.data, "isinf": lambda x: abs(x.data) == float("inf"),
-        "isfinite": lambda x: x.data - x.data == 0.0,
-    }  # fmt: skip
+    return ufuncs | OTHER_UFUNCS | {"fmax": _ufunc("maximum"), "fmin": _ufunc("minimum")}
 
 
 def _ufunc(op: str) -> Callable[..., Any]:
@@ -438,7 +374,7 @@ def _leaf(data: float, grad: float, label: str | None) -> Value:
 def _remade(op: Any, data: Any, grad: float, label: str | None, operands: tuple[Any, ...], da: Any, db: Any) -> Any:
     """A node as it was, from its fields."""
     if op in COMPARISONS:
-        return Condition(op, *operands, data)
+        return Condition(op, operands[0], operands[1], data)
     if op is None:
         return _leaf(data, grad, label)
     new = node(op, data, operands, da)
@@ -451,7 +387,8 @@ def _remade(op: Any, data: Any, grad: float, label: str | None, operands: tuple[
 def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
     nodes: list[Any] = list(leaves)
     for op, data, grad, label, operands, da, db in rows:
-        nodes.append(_remade(op, data, grad, label, tuple(o if o.__class__ is float else nodes[o] for o in operands), da, db))
+        living = tuple(o if o.__class__ is float else nodes[o] for o in operands)
+        nodes.append(_remade(op, data, grad, label, living, da, db))
     return nodes[-1]  # type: ignore[no-any-return]
 
 
