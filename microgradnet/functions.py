@@ -15,6 +15,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import add, mul
 
+from microgradnet import methods as methods  # gives Value its operators
 from microgradnet.errors import InputError
 from microgradnet.ops import TABLE
 from microgradnet.value import Value, apply, node, operand
@@ -67,7 +68,12 @@ def _unary(op: str) -> Unary:
 
 
 def _binary(op: str) -> Binary:
-    return _described(lambda a, b: apply(op, a, b), op)  # type: ignore[no-any-return]
+    def function(*operands: Any) -> Any:
+        if len(operands) != 2:
+            raise InputError(f"{op} needs two operands, got {len(operands)}; for more, call it again on the result")
+        return apply(op, *operands)
+
+    return _described(function, op)  # type: ignore[no-any-return]
 
 
 exp = _unary("exp")
@@ -207,7 +213,7 @@ def take(values: Sequence[Any], index: Any) -> Any:
     return apply("take", *_at_least_one(values, (), "take"), index)
 
 
-def dot(weights: Sequence[Any], inputs: Sequence[Any], bias: Any = None) -> Any:
+def dot(weights: Sequence[Any], inputs: Sequence[Any] | Inputs, bias: Any = None) -> Any:
     """The weighted sum w1 x1 + w2 x2 + … (+ bias), a neuron's, as one operation, added from the left.
 
     `weights`, `inputs`: equally many numbers or Values, at least one. Raises InputError (a ValueError) otherwise.
@@ -220,23 +226,41 @@ def dot(weights: Sequence[Any], inputs: Sequence[Any], bias: Any = None) -> Any:
     n = len(weights)
     if n != len(inputs) or not n:
         raise InputError(f"dot wants equally many weights and inputs, at least one; got {n} and {len(inputs)}")
-    if hasattr(inputs, "tolist"):
-        inputs = inputs.tolist()
+    x = inputs if isinstance(inputs, Inputs) else Inputs(inputs)
     if set(map(type, weights)) != ONLY_VALUES or not (bias is None or bias.__class__ is Value):
-        return apply("dot", *weights, *inputs, *(() if bias is None else (bias,)))
+        return apply("dot", *weights, *x.operands, *(() if bias is None else (bias,)))
     # The rule of the table, with what a neuron has at hand: its weights are Values, its inputs mostly of one kind.
-    w = [v.data for v in weights]
-    kinds = set(map(type, inputs))
-    if kinds == ONLY_VALUES:
-        x, to_inputs = [v.data for v in inputs], w
+    w = [v._data for v in weights]
+    total = reduce(add, map(mul, w, x.data))
+    if x.kinds == ONLY_VALUES:
+        to_inputs = w
     else:
-        inputs = inputs if kinds == ONLY_FLOATS else [operand(v, "dot") for v in inputs]
-        x = [v if v.__class__ is float else v.data for v in inputs]
-        to_inputs = [w_i if v.__class__ is Value else None for w_i, v in zip(w, inputs, strict=True)]
-    total = reduce(add, map(mul, w, x))
+        to_inputs = [w_i if v.__class__ is Value else None for w_i, v in zip(w, x.operands, strict=True)]
     if bias is None:
-        return node("dot", total, (*weights, *inputs), (*x, *to_inputs))
-    return node("dot", total + bias.data, (*weights, *inputs, bias), (*x, *to_inputs, 1.0))
+        return node("dot", total, (*weights, *x.operands), (*x.data, *to_inputs))
+    return node("dot", total + bias._data, (*weights, *x.operands, bias), (*x.data, *to_inputs, 1.0))
+
+
+class Inputs:
+    """Inputs that several neurons read, looked through once: `operands` (Values and floats), their `data`, `kinds`.
+
+    >>> Inputs([1, 2.5]).data
+    [1.0, 2.5]
+    """
+
+    __slots__ = ("data", "kinds", "operands")
+
+    def __init__(self, inputs: Sequence[Any]) -> None:
+        values = inputs.tolist() if hasattr(inputs, "tolist") else inputs
+        self.kinds = set(map(type, values))
+        if self.kinds == ONLY_VALUES:
+            self.operands, self.data = values, [v._data for v in values]
+        else:
+            self.operands = values if self.kinds == ONLY_FLOATS else [operand(v, "dot") for v in values]
+            self.data = [v if v.__class__ is float else v._data for v in self.operands]
+
+    def __len__(self) -> int:
+        return len(self.operands)
 
 
 ONLY_VALUES, ONLY_FLOATS = {Value}, {float}

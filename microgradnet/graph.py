@@ -188,6 +188,8 @@ class Graph:
             number = self.number(key)
             if self.operations[number]:
                 raise InputError(f"{self.names[number]!r} is computed by {self.operations[number]}, not a leaf")
+            if not hasattr(value, "__float__"):
+                raise TypeError(f"replay wants a number for {self.names[number]!r}, got {type(value).__name__}")
             leaves[number] = float(value)
         other = object.__new__(Graph)
         for slot in Graph.__slots__:

@@ -1,11 +1,12 @@
-"""A row of the table as the text of methods of `Value`: the arithmetic, the partials, and the new Value, in one piece.
+"""Every row of the table becomes a method of `Value`: operators, functions, and what NumPy calls.
 
-The text names `Value`, `Condition`, `number` and `new`, which `value` puts in its namespace. To read what runs:
+The methods of one and two operands are printed as Python text, as `dataclasses` prints its own: the arithmetic, the
+partials, and the new Value in one piece; calling the rules of the table instead would cost twice the time. What runs:
 
     >>> from microgradnet.ops import TABLE
     >>> print(method_source(TABLE["exp"]))
     def exp(self):
-        x = self.data
+        x = self._data
         try:
             y = raw_exp(x)
             d_x = y
@@ -13,7 +14,7 @@ The text names `Value`, `Condition`, `number` and `new`, which `value` puts in i
             y = floats.exp(x)
             d_x, = partials['exp'](y, x)
         node = new(Value)
-        node.data = y
+        node._data = y
         node.grad = 0.0
         node.label = None
         node.op = 'exp'
@@ -27,19 +28,124 @@ The text names `Value`, `Condition`, `number` and `new`, which `value` puts in i
 
 from __future__ import annotations
 
-from microgradnet.notation import attempt, function_source, rule
+from microgradnet.notation import NAMESPACE, attempt, define, function_source, rule
+from microgradnet.ops import COMPARISONS, TABLE, Row
+from microgradnet.value import Condition, Value, apply, number, operand
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from microgradnet.ops import Row
+__all__ = ["comparison_source", "method_source"]
 
-__all__ = ["OTHER_UFUNCS", "comparison_source", "method_source"]
+def _made(op: str, a: str, da: str, b: str = "None", db: str = "None") -> list[str]:
+    """Lines that make and return the new Value."""
+    fields = {"_data": "y", "grad": "0.0", "label": "None", "op": repr(op), "a": a, "da": da, "b": b, "db": db}
+    return ["node = new(Value)", *(f"node.{field} = {text}" for field, text in fields.items()), "return node"]
 
-# NumPy's functions that are no row of the table, over Python's operators.
-OTHER_UFUNCS: dict[str, Callable[..., Any]] = {
+
+def _computed(row: Row, value: dict[str, Any], partials: dict[str, Any]) -> list[str]:
+    """Lines that compute a row's result and these of its partials; where Python raises, by the functions on floats."""
+    operands = ", ".join(row.operands)
+    places = [f"d_{name}" for name in row.operands]
+    return attempt(value | partials, [
+        f"y = floats.{row.name}({operands})", f"{', '.join(places)}, = partials[{row.name!r}](y, {operands})"
+    ])  # fmt: skip
+
+
+def method_source(row: Row) -> str:
+    """The method of a row of one or two operands, and for two the reflected one (a number on the left)."""
+    value, partials = rule(row)
+    if len(row.operands) == 1:
+        (x,), (d_x,) = row.operands, partials
+        return function_source(row.name, ["self"], [f"{x} = self._data", *_computed(row, value, partials),
+                                                    *_made(row.name, "self", d_x)])  # fmt: skip
+    (a, b), (d_a, d_b) = row.operands, partials
+    to_number = ["kind = other.__class__", "if kind is not float:",
+                 "    other = float(other) if kind is int and -0xFFFFFFFF < other < 0xFFFFFFFF else number(other)",
+                 "    if other is NotImplemented:", "        return NotImplemented"]  # fmt: skip
+    both = [f"{b} = other._data", *_computed(row, value, partials), *_made(row.name, "self", d_a, "other", d_b)]
+    right = [*to_number, f"{b} = other", *_computed(row, value, {d_a: partials[d_a]}),
+             *_made(row.name, "self", d_a, "other")]  # fmt: skip
+    left = [*to_number, f"{a} = other", f"{b} = self._data", *_computed(row, value, {d_b: partials[d_b]}),
+            *_made(row.name, "other", "None", "self", d_b)]  # fmt: skip
+    text = ""
+    if a not in row.constants:
+        if not row.constants:
+            right = ["if other.__class__ is Value:", *("    " + line for line in both), *right]
+        text += function_source(row.name, ["self", "other"], [f"{a} = self._data", *right])
+    if b not in row.constants:
+        text += function_source("reflected_" + row.name, ["self", "other"], left)
+    return text
+
+
+def comparison_source(op: str, sign: str) -> str:
+    """The method of a comparison."""
+    return function_source(
+        op, ["self", "other"],
+        ["b = other._data if other.__class__ is Value else number(other)",
+         "if b is NotImplemented:", "    return NotImplemented",
+         f"return Condition({op!r}, self, other if other.__class__ is Value else b, self._data {sign} b)"],
+    )  # fmt: skip
+
+
+def _by_apply(op: str) -> Callable[..., Any]:
+    defaults = TABLE[op].defaults
+
+    def method(self: Value, *others: Any, axis: None = None, dtype: None = None, out: None = None) -> Any:
+        return apply(op, self, *(others or defaults))  # axis, dtype, out: what np.sum(v) and np.clip(v, 0, 1) say
+
+    return method
+
+
+def _add_methods() -> None:
+    """Give Value a method per row, its operators, and NumPy's names for them."""
+    NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number)
+    sources = [method_source(row) for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
+    sources += [comparison_source(op, sign) for op, (sign, _) in COMPARISONS.items()]
+    generated = define("".join(sources), "methods of Value")
+    for row in TABLE.values():
+        method = generated[row.name] if len(row.operands) == 1 and not row.variadic else _by_apply(row.name)
+        method.__doc__, method.__qualname__ = f"{row.doc[:1].upper()}{row.doc[1:]}.", f"Value.{row.name}"
+        setattr(Value, row.name, method)
+        if row.dunder and row.dunder != "pow":
+            setattr(Value, f"__{row.dunder}__", generated[row.name])
+            if len(row.operands) == 2:
+                setattr(Value, f"__r{row.dunder}__", generated["reflected_" + row.name])
+        if row.numpy != row.name and not hasattr(Value, row.numpy):
+            setattr(Value, row.numpy, method)
+    del Value.pow_const, Value.rpow_const  # type: ignore[attr-defined]
+    power, power_of_number = generated["pow"], generated["pow_const"]
+
+    def pow_(self: Value, other: Any, modulo: None = None) -> Any:
+        if modulo is not None:
+            raise TypeError("three-argument pow has no derivative; use v ** n")
+        return power(self, other) if other.__class__ is Value else power_of_number(self, other)
+
+    def round_(self: Value, digits: None = None) -> Any:
+        if digits is not None:
+            raise TypeError("round(v, digits) has no useful derivative; use round(v.data, digits) to print")
+        return generated["round"](self)
+
+    operators = {"pow": lambda self, other: self**other, "__pow__": pow_, "__round__": round_,
+                 "__rpow__": generated["reflected_rpow_const"], "__array_ufunc__": _array_ufunc,
+                 "conjugate": Value.__pos__}  # fmt: skip
+    for name, method in operators.items():
+        setattr(Value, name, method)
+    for op in COMPARISONS:
+        setattr(Value, f"__{op}__", generated[op])
+
+
+# --- NumPy's functions on Values -------------------------------------------------------------------------------
+
+
+def _ufunc(op: str) -> Callable[..., Any]:
+    return lambda *x: apply(op, *x)
+
+
+UFUNCS: dict[str, Callable[..., Any]] = {row.numpy: _ufunc(row.name) for row in TABLE.values()}
+UFUNCS |= {
     "power": lambda a, b: a**b,
     "float_power": lambda a, b: a**b,
     "true_divide": lambda a, b: a / b,
@@ -59,51 +165,23 @@ OTHER_UFUNCS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _made(op: str, a: str, da: str, b: str = "None", db: str = "None") -> list[str]:
-    """Lines that make and return the new Value."""
-    fields = {"data": "y", "grad": "0.0", "label": "None", "op": repr(op), "a": a, "da": da, "b": b, "db": db}
-    return ["node = new(Value)", *(f"node.{field} = {text}" for field, text in fields.items()), "return node"]
+def _array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's functions on a Value, alone or beside arrays: `np.exp(v)`, `np.maximum(v, array)`."""
+    function, out = UFUNCS.get(ufunc.__name__), options.pop("out", None)
+    if function is None or method != "__call__" or options:
+        return NotImplemented
+    if any(getattr(x, "shape", ()) for x in inputs):
+        import numpy
+
+        objects = [x if hasattr(x, "shape") else numpy.array(x, dtype=object) for x in inputs]
+        result = numpy.frompyfunc(function, len(inputs), 1)(*objects)
+    else:
+        plain = [x.item() if hasattr(x, "shape") else x for x in inputs]
+        result = function(*[operand(x, ufunc.__name__) for x in plain])
+    if out is None:
+        return result
+    out[0][...] = result  # `array += v`; an array of floats refuses, as float(v) does
+    return out[0]
 
 
-def _computed(row: Row, value: dict[str, Any], partials: dict[str, Any]) -> list[str]:
-    """Lines that compute a row's result and these of its partials; where Python raises, by the functions on floats."""
-    operands = ", ".join(row.operands)
-    places = [f"d_{name}" for name in row.operands]
-    return attempt(value | partials, [
-        f"y = floats.{row.name}({operands})", f"{', '.join(places)}, = partials[{row.name!r}](y, {operands})"
-    ])  # fmt: skip
-
-
-def method_source(row: Row) -> str:
-    """The method of a row of one or two operands, and for two the reflected one (a number on the left)."""
-    value, partials = rule(row)
-    if len(row.operands) == 1:
-        (x,), (d_x,) = row.operands, partials
-        return function_source(row.name, ["self"], [f"{x} = self.data", *_computed(row, value, partials),
-                                                    *_made(row.name, "self", d_x)])  # fmt: skip
-    (a, b), (d_a, d_b) = row.operands, partials
-    to_number = ["if other.__class__ is not float:", "    other = number(other)",
-                 "    if other is NotImplemented:", "        return NotImplemented"]  # fmt: skip
-    both = [f"{b} = other.data", *_computed(row, value, partials), *_made(row.name, "self", d_a, "other", d_b)]
-    right = [*to_number, f"{b} = other", *_computed(row, value, {d_a: partials[d_a]}),
-             *_made(row.name, "self", d_a, "other")]  # fmt: skip
-    left = [*to_number, f"{a} = other", f"{b} = self.data", *_computed(row, value, {d_b: partials[d_b]}),
-            *_made(row.name, "other", "None", "self", d_b)]  # fmt: skip
-    text = ""
-    if a not in row.constants:
-        if not row.constants:
-            right = ["if other.__class__ is Value:", *("    " + line for line in both), *right]
-        text += function_source(row.name, ["self", "other"], [f"{a} = self.data", *right])
-    if b not in row.constants:
-        text += function_source("reflected_" + row.name, ["self", "other"], left)
-    return text
-
-
-def comparison_source(op: str, sign: str) -> str:
-    """The method of a comparison."""
-    return function_source(
-        op, ["self", "other"],
-        ["b = other.data if other.__class__ is Value else number(other)",
-         "if b is NotImplemented:", "    return NotImplemented",
-         f"return Condition({op!r}, self, other if other.__class__ is Value else b, self.data {sign} b)"],
-    )  # fmt: skip
+_add_methods()

@@ -263,6 +263,8 @@ class Layer(_Network):
 
     def __call__(self, x: Any) -> Value | list[Value]:
         """The list of outputs for one sample; a Value where the layer has one neuron, as in micrograd."""
+        if len(self.neurons) > 1 and hasattr(x, "__len__") and len(x) == self.n_inputs:
+            x = functions.Inputs(x)  # looked through once for all neurons
         outputs = [neuron(x) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 

@@ -89,8 +89,13 @@ class Symbol:
         return write(self)
 
 
-CONSTANTS = {math.log(2.0): "ln 2", math.log(10.0): "ln 10", math.sqrt(2.0): "sqrt(2)",
-             2.0 / math.sqrt(math.pi): "2/sqrt(pi)", math.sqrt(2.0 * math.pi): "sqrt(2 pi)"}  # fmt: skip
+CONSTANTS = {  # as text, and in LaTeX
+    math.log(2.0): ("ln 2", r"\ln 2"),
+    math.log(10.0): ("ln 10", r"\ln 10"),
+    math.sqrt(2.0): ("sqrt(2)", r"\sqrt{2}"),
+    2.0 / math.sqrt(math.pi): ("(2/sqrt(pi))", r"\frac{2}{\sqrt{\pi}}"),
+    math.sqrt(2.0 * math.pi): ("sqrt(2 pi)", r"\sqrt{2 \pi}"),
+}
 
 
 def operation(op: str, *operands: Any) -> Symbol:
@@ -138,7 +143,7 @@ def operands_of(row: Row) -> list[Symbol]:
 
 # --- dialects: operation -> (template, how tightly it binds) -------------------------------------------------------
 
-ATOM = 9
+NEGATIVE, ATOM, LEAF = 4, 9, 18  # a sign binds as neg does; an atom needs no brackets but as a base; a leaf never
 Dialect = dict[str, tuple[str, int]]
 
 _OPERATORS: Dialect = {
@@ -159,11 +164,11 @@ LATEX: Dialect = {
     "mul": (r"{} \cdot {}", 3),
     "div": (r"\frac{{{}}}{{{}}}", ATOM),
     **dict.fromkeys(("pow", "pow_const", "rpow_const"), ("{{{}}}^{{{}}}", 5)),
-    "sqrt": (r"\sqrt{{{}}}", ATOM),
-    "abs": (r"\left|{}\right|", ATOM),
+    "sqrt": (r"\sqrt{{{}}}", LEAF),
+    "abs": (r"\left|{}\right|", LEAF),
     "sigmoid": (r"\sigma({})", ATOM),
     **{name: (rf"\{name}({{}})", ATOM) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{name: (rf"\operatorname{{{{{name}}}}}({{}})", ATOM) for name in (
+    **{name: (rf"\operatorname{{{{{name}}}}}({{}})".replace("_", r"\_"), ATOM) for name in (
         "expm1", "log2", "log10", "log1p", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "erf",
         "erfc", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "sign", "floor", "ceil", "trunc", "round",
         "maximum", "minimum", "clip")},
@@ -188,26 +193,29 @@ def write(expression: Symbol | float | None, dialect: Dialect = TEXT, known: dic
 
 def _written(symbol: Symbol | None, dialect: Dialect, known: dict[int, str]) -> tuple[str, int]:
     if symbol is None:
-        return ("0" if dialect in (TEXT, LATEX) else "None"), ATOM
+        return ("0" if dialect in (TEXT, LATEX) else "None"), LEAF
     if id(symbol) in known:
-        return known[id(symbol)], ATOM
+        return known[id(symbol)], LEAF
     if not symbol.op:
         return _letter(symbol.operands[0], dialect)
-    template, binding = dialect.get(symbol.op, (symbol.op + "({})", ATOM))
+    template, binding = dialect.get(symbol.op, (symbol.op + "({})", LEAF))
     written = [_written(o, dialect, known) for o in symbol.operands]
     if template.endswith("({})") and template.count("{}") == 1:
-        return template.format(", ".join(text for text, _ in written)), binding
-    if binding == ATOM:
+        return template.format(", ".join(text for text, _ in written)), LEAF
+    if binding >= ATOM:
         return template.format(*(text for text, _ in written)), binding
-    texts = [f"({text})" if inner < binding + _strictness(symbol.op, place) else text
+    raised = dialect is LATEX and "^" in template  # a raised exponent needs no brackets
+    texts = [f"({text})" if inner < binding + _strictness(symbol.op, place) and not (raised and place) else text
              for place, (text, inner) in enumerate(written)]  # fmt: skip
     return template.format(*texts), binding
 
 
 def _strictness(op: str, place: int) -> int:
-    """1 where an operand that binds equally tightly needs brackets: right of + - * /, left of **, within if-else."""
+    """1 where an operand that binds equally tightly needs brackets: right of + - * /, left of **, in comparisons."""
     if op.endswith(("pow", "pow_const")):
-        return 1 - place
+        return ATOM if place == 0 else -1  # the base: also a fraction; the exponent: a sign needs none
+    if op in COMPARISONS:
+        return 1
     if op == "where":
         return 1 if place < 2 else 0
     return 0 if op == "neg" else place
@@ -215,14 +223,26 @@ def _strictness(op: str, place: int) -> int:
 
 def _letter(text: str, dialect: Dialect) -> tuple[str, int]:
     """A letter or number; in the dialects for people without the .0 of whole numbers, and with ln 2 by name."""
-    if dialect in (TEXT, LATEX):
-        try:
-            number = float(text)
-        except ValueError:
-            return text, ATOM
-        name = CONSTANTS.get(abs(number), f"{abs(number):g}")
-        text = ("-" if number < 0 else "") + (name if "/" not in name else f"({name})")
-    return text, 4 if text.startswith("-") else ATOM
+    if dialect not in (TEXT, LATEX):
+        return text, NEGATIVE if text.startswith("-") else LEAF
+    try:
+        number = float(text)
+    except ValueError:
+        return (_latex_name(text) if dialect is LATEX else text), LEAF
+    size, sign = abs(number), "-" if number < 0 else ""
+    if size in CONSTANTS:
+        shown = CONSTANTS[size][dialect is LATEX]
+    else:
+        mantissa, _, exponent = f"{size:g}".partition("e")
+        shown = mantissa + (rf" \cdot 10^{{{int(exponent)}}}" if exponent and dialect is LATEX else "")
+        shown = f"{size:g}" if dialect is TEXT else shown
+    return sign + shown, NEGATIVE if sign else LEAF
+
+
+def _latex_name(name: str) -> str:
+    if name in ("alpha", "lo", "hi"):
+        return {"alpha": r"\alpha", "lo": r"\ell", "hi": "h"}[name]
+    return name if len(name) == 1 or name == "…" else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
 # --- rules as Python -----------------------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ def _sign(x: float) -> float:
 class Row:
     """One operation: `name`, the names of its `operands`, `value`, `partials`; the rest is how others spell it.
 
-    `operands`: names in written order; `*x` stands for any number. `constants`: those that must be plain numbers.
+    `operands`: names in written order (`slope=0.01`: with a default); `*x` stands for any number of them.
+    `constants`: those that must be plain numbers.
     `value(f, *operands)` and `partials(f, y, *operands)` run on any kind of number that `f` has functions for.
     `compute`: a primitive's float function, never raising; `raw`: Python's own, faster, which may raise.
     `symbol`: how people write it; `numpy`: NumPy's name for it; `dunder`: Python's operator method.
@@ -89,8 +90,8 @@ class Row:
     """
 
     __slots__ = (
-        "compute", "constants", "doc", "dunder", "name", "numpy", "operands", "partials", "primitive", "raw", "symbol",
-        "value",
+        "compute", "constants", "defaults", "doc", "dunder", "name", "numpy", "operands", "partials", "primitive",
+        "raw", "symbol", "value",
     )  # fmt: skip
 
     def __init__(
@@ -108,7 +109,10 @@ class Row:
         numpy: str = "",
         dunder: str = "",
     ) -> None:
-        self.name, self.operands, self.partials, self.doc = name, tuple(operands.split()), partials, doc
+        named = [operand.partition("=") for operand in operands.split()]
+        self.operands = tuple(operand for operand, _, _ in named)
+        self.defaults = tuple(float(default) for _, _, default in named if default)
+        self.name, self.partials, self.doc = name, partials, doc
         self.primitive, self.raw, self.constants = primitive, raw, tuple(constants.split())
         self.symbol, self.numpy, self.dunder = symbol or name, numpy or name, dunder
         self.compute = value if primitive else None
@@ -151,6 +155,11 @@ def _pow_partials(f: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
         f.where(abs(b) <= 0, f.where(abs(a) > 0, base, 0.0), base),
         f.where(abs(a) <= 0, f.where(b >= 0, 0.0, exponent), exponent),
     )
+
+
+def _pow_const_partials(f: Any, y: Any, x: Any, c: Any) -> tuple[Any, ...]:
+    slope = c * f.pow(x, c - 1)
+    return (f.where(c >= 0, f.where(c <= 0, None, slope), slope), None)  # where c is 0, and not nan: nothing
 
 
 def _rpow_partials(f: Any, y: Any, c: Any, x: Any) -> tuple[Any, ...]:
@@ -263,8 +272,7 @@ TABLE: dict[str, Row] = {
         _primitive("pow", "a b", guarded(math.pow, _power_at_the_edge), _pow_partials, "power, both can vary",
                    raw=math.pow, symbol="**", numpy="power", dunder="pow"),
         _composite("pow_const", "x c", lambda f, x, c: f.pow(x, c),
-                   lambda f, y, x, c: (f.where(abs(c) <= 0, None, c * f.pow(x, c - 1)), None),
-                   "power with a number as exponent", constants="c", symbol="**", numpy="power"),
+                   _pow_const_partials, "power with a number as exponent", constants="c", symbol="**", numpy="power"),
         _composite("rpow_const", "c x", lambda f, c, x: f.pow(c, x), _rpow_partials,
                    "power with a number as base", constants="c", symbol="**", numpy="power"),
         # exponentials and logarithms
@@ -306,10 +314,10 @@ TABLE: dict[str, Row] = {
                    lambda f, y, x: (f.sigmoid(x),), "log(1 + exp(x)), a smooth relu"),
         _composite("relu", "x", lambda f, x: f.where(x <= 0, 0.0, x), lambda f, y, x: (f.where(x > 0, 1.0, None),),
                    "x where positive, else 0"),
-        _composite("leaky_relu", "x slope", lambda f, x, slope: f.where(x > 0, x, slope * x),
+        _composite("leaky_relu", "x slope=0.01", lambda f, x, slope: f.where(x > 0, x, slope * x),
                    lambda f, y, x, slope: (f.where(x > 0, 1.0, slope), None),
                    "x where positive, else slope · x", constants="slope"),
-        _composite("elu", "x alpha", lambda f, x, alpha: f.where(x > 0, x, alpha * f.expm1(x)),
+        _composite("elu", "x alpha=1", lambda f, x, alpha: f.where(x > 0, x, alpha * f.expm1(x)),
                    lambda f, y, x, alpha: (f.where(x > 0, 1.0, alpha * f.exp(x)), None),
                    "x where positive, else α · (exp(x) - 1)", constants="alpha"),
         _composite("gelu", "x", lambda f, x: x * f.erfc(-x / SQRT2) / 2,

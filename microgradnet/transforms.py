@@ -124,7 +124,7 @@ class _Call:
     def __init__(self, arguments: Any, leaves: list[Value], output: Any, keep: bool) -> None:
         self.arguments, self.leaves, self.output, self.keep = arguments, leaves, output, keep
         self.results = [r if r.__class__ is Value else Value(r) for r in _leaves(output)]
-        self.scalar_result = output.__class__ is Value or number(output) is not NotImplemented
+        self.scalar_result = not isinstance(output, (list, tuple, dict)) and getattr(output, "shape", ()) == ()
 
     def finish(self, x: Any) -> Any:
         """A result for the caller: with its graph, if somebody may differentiate it again, else the plain number."""
@@ -201,7 +201,7 @@ def _leaves(tree: Any) -> list[Any]:
         return [x for branch in tree.values() for x in _leaves(branch)]
     if isinstance(tree, (list, tuple)):
         return [x for branch in tree for x in _leaves(branch)]
-    if hasattr(tree, "shape") and tree.shape != ():
+    if hasattr(tree, "shape"):
         return list(tree.reshape(-1).tolist())
     if tree.__class__ is Value:
         return [tree]

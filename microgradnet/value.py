@@ -5,20 +5,19 @@ there and then from the numbers of that moment. `backward()` then needs no calcu
 the result to the leaves and adds `local derivative · gradient` to each operand's gradient. So the gradient is that of
 the forward pass that ran, whatever is done to any `.data` later.
 
-The arithmetic of each operation is written once, in the table (`ops`); here it is printed into methods (`notation`),
-as `dataclasses` prints its methods, since calling it through the table would cost twice the time.
+The operations themselves are in the table (`ops`); `methods` gives each of them to Value as an operator or a method.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from microgradnet.graph import operands_of, walk
-from microgradnet.methods import OTHER_UFUNCS, comparison_source, method_source
-from microgradnet.notation import FLOATS, NAMESPACE, PARTIALS, define
-from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.notation import FLOATS, PARTIALS
+from microgradnet.ops import COMPARISONS
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
 __all__ = ["Condition", "Value", "apply", "name", "number"]
@@ -35,10 +34,8 @@ def number(x: Any) -> Any:
     if isinstance(x, (Value, str, bytes, bytearray, complex)) or not hasattr(x, "__float__"):
         return NotImplemented
     if hasattr(x, "shape"):
-        if x.shape != () and getattr(x, "size", 0) != 1:
-            return NotImplemented
-        x = x.item()  # an array or tensor of one element
-        if isinstance(x, (Value, complex)) or not hasattr(x, "__float__"):
+        x = x.item() if x.shape == () else None  # NumPy's numbers, and arrays or tensors without an axis
+        if isinstance(x, (Value, str, bytes, complex)) or not hasattr(x, "__float__"):
             return NotImplemented
     try:
         return float(x)
@@ -64,8 +61,8 @@ class Value:
     (10.0, -6.0)
     """
 
-    __slots__ = ("a", "b", "da", "data", "db", "grad", "label", "op")
-    data: float
+    __slots__ = ("_data", "a", "b", "da", "db", "grad", "label", "op")
+    _data: float
     grad: float
     label: str | None
     op: str | None
@@ -75,7 +72,7 @@ class Value:
     db: Any
 
     def __init__(self, data: Any, label: str | None = None) -> None:
-        self.data = as_float(data)
+        self._data = as_float(data)
         self.grad = 0.0
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is a text, got {type(label).__name__} {label!r}")
@@ -101,28 +98,28 @@ class Value:
         if self.a is None:
             self.grad += seed
             return
-        nothing_yet = float("nan")  # a number of its own, recognised by identity: marks the visited, too
+        entered, nothing_yet = float("nan"), float("nan")  # two marks in .grad, recognised by identity
         order: list[Any] = []
         stack: list[Any] = [self]
         while stack:  # the order of `graph.walk`, without the leaves
             node = stack.pop()
-            if node is None:
-                order.append(stack.pop())
-                continue
-            if node.grad is nothing_yet:
-                continue
-            node.grad = nothing_yet
-            stack.append(node)
-            stack.append(None)
-            first = node.a
-            if first.__class__ is tuple:
-                stack += [o for o in reversed(first) if o.__class__ is not float and o.a is not None]
-            else:
-                second = node.b
-                if second is not None and second.__class__ is not float and second.a is not None:
-                    stack.append(second)
-                if first.__class__ is not float and first.a is not None:
-                    stack.append(first)
+            state = node.grad
+            if state is entered:  # all its operands are in the order now
+                node.grad = nothing_yet
+                order.append(node)
+            elif state is not nothing_yet:
+                node.grad = entered
+                stack.append(node)
+                first = node.a
+                if first.__class__ is tuple:
+                    stack += [o for o in first[::-1] if o.__class__ is not float and o.a is not None
+                              and o.grad is not nothing_yet]  # fmt: skip
+                else:
+                    second = node.b
+                    if second is not None and second.__class__ is not float and second.a is not None:
+                        stack.append(second)
+                    if first.__class__ is not float and first.a is not None:
+                        stack.append(first)
         self.grad = seed
         order.reverse()
         for node in order:
@@ -146,6 +143,14 @@ class Value:
                 operand = node.b
                 so_far = operand.grad
                 operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
+
+    def _set_data(self, data: Any) -> None:
+        self._data = data if data.__class__ is float else as_float(data)
+
+    if TYPE_CHECKING:
+        data: float
+    else:
+        data = property(attrgetter("_data"), _set_data, doc="The number, always a float; a leaf may be given another.")
 
     @property
     def operands(self) -> tuple[Any, ...]:
@@ -175,15 +180,22 @@ class Value:
     def __pos__(self) -> Value:
         return self
 
-    def __pow__(self, other: Any, modulo: None = None) -> Value:
-        if modulo is not None:
-            raise TypeError("three-argument pow has no derivative; use v ** n")
-        return self._pow(other) if other.__class__ is Value else self._pow_const(other)  # type: ignore[attr-defined,no-any-return]
+    if TYPE_CHECKING:  # the operators and functions, which `methods` gives it
 
-    def __round__(self, digits: None = None) -> Value:
-        if digits is not None:
-            raise TypeError("round(v, digits) has no useful derivative; use round(v.data, digits) to print")
-        return self.round()  # type: ignore[attr-defined,no-any-return]
+        def _unary(self) -> Value: ...
+        def _binary(self, other: Any, /) -> Value: ...
+        def _ternary(self, a: Any, b: Any, /) -> Value: ...
+        def _variadic(self, *others: Any) -> Value: ...
+        def _compare(self, other: Any, /) -> Condition: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
+        __pow__ = __rpow__ = pow = add = sub = mul = div = atan2 = hypot = maximum = minimum = _binary
+        __neg__ = __abs__ = __floor__ = __ceil__ = __trunc__ = __round__ = conjugate = neg = abs = sign = _unary
+        floor = ceil = trunc = round = exp = expm1 = log = log2 = log10 = log1p = sqrt = sin = cos = tan = asin = acos = _unary
+        atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = sigmoid = softplus = relu = gelu = silu = _unary
+        clip = where = _ternary
+        leaky_relu = elu = sum = mean = dot = take = logsumexp = softmax = _variadic
+        __lt__ = __le__ = __gt__ = __ge__ = _compare
 
     def _would_cut(self, kind: str) -> NoReturn:
         raise TypeError(
@@ -199,18 +211,6 @@ class Value:
 
     def __complex__(self) -> complex:
         self._would_cut("complex")
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """NumPy's functions on a Value, alone or beside arrays: `np.exp(v)`, `np.maximum(v, array)`."""
-        function = UFUNCS.get(ufunc.__name__)
-        if function is None or method != "__call__" or options:
-            return NotImplemented
-        if all(getattr(x, "ndim", 0) == 0 for x in inputs):
-            return function(*inputs)
-        import numpy
-
-        objects = [x if hasattr(x, "shape") else numpy.array(x, dtype=object) for x in inputs]
-        return numpy.frompyfunc(function, len(inputs), 1)(*objects)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the whole graph in flat lists, without recursion; leaves keep their identity."""
@@ -279,12 +279,14 @@ def name(**values: Any) -> None:
 
 def as_float(data: Any) -> float:
     """The float of one real number; TypeError, with what to do instead, for everything else."""
+    if getattr(data, "shape", None) and getattr(data, "size", 0) == 1:
+        data = data.reshape(-1)[0]
     x = number(data)
     if x is not NotImplemented:
         return x  # type: ignore[no-any-return]
     if isinstance(data, Value):
         raise TypeError("Value(v) would cut the new Value from its graph; use the Value itself, or Value(v.data)")
-    if hasattr(data, "shape") or isinstance(data, (list, tuple)):
+    if getattr(data, "shape", ()) != () or isinstance(data, (list, tuple)):
         size = getattr(data, "size", None) or len(data)
         kind = "an array" if hasattr(data, "shape") else f"a {type(data).__name__}"
         raise TypeError(f"Value wants one real number, got {kind} of {size} elements; make one Value per element")
@@ -293,11 +295,13 @@ def as_float(data: Any) -> float:
 
 
 def operand(x: Any, function: str) -> Any:
-    """A Value or Condition as it is, a number as float; TypeError that names the function for everything else."""
-    if x.__class__ is Value or x.__class__ is Condition:
+    """A Value as it is, a number as float; TypeError that names the function for everything else."""
+    if x.__class__ is Value:
         return x
     plain = number(x)
     if plain is NotImplemented:
+        if x.__class__ is Condition:
+            raise TypeError(f"{function} wants numbers or Values, got the comparison {x!r}; use where(condition, 1, 0)")
         raise TypeError(f"{function} wants numbers or Values, got {type(x).__name__}")
     return plain
 
@@ -305,7 +309,7 @@ def operand(x: Any, function: str) -> Any:
 def node(op: str, data: float, operands: tuple[Any, ...], partials: tuple[float | None, ...]) -> Value:
     """A new Value of any number of operands."""
     new = Value.__new__(Value)
-    new.data, new.grad, new.label, new.op = data, 0.0, None, op
+    new._data, new.grad, new.label, new.op = data, 0.0, None, op
     new.a, new.da, new.b, new.db = operands, partials, None, None
     return new
 
@@ -316,53 +320,15 @@ def apply(op: str, *operands: Any) -> Any:
     >>> apply("maximum", 1, 2), apply("mean", Value(1.0), 3).partials
     (2.0, (0.5, None))
     """
-    operands = tuple([operand(o, op) for o in operands])
+    condition = operands[:1] if op == "where" and operands[0].__class__ is Condition else ()
+    operands = (*condition, *[operand(o, op) for o in operands[len(condition) :]])
     data = [o if o.__class__ is float else o.data for o in operands]
     result = getattr(FLOATS, op)(*data)
-    if Value not in map(type, operands) and Condition not in map(type, operands):
+    if Value not in map(type, operands) and not condition:
         return result
     partials = PARTIALS[op](result, *data)
     return node(op, result, operands, tuple([p if o.__class__ is Value else None
                                              for o, p in zip(operands, partials, strict=True)]))  # fmt: skip
-
-
-# --- methods, printed from the table ------------------------------------------------------------------------------
-
-
-def _by_apply(op: str) -> Callable[..., Any]:
-    def method(self: Value, *others: Any) -> Any:
-        return apply(op, self, *others)
-
-    return method
-
-
-def _add_methods() -> dict[str, Callable[..., Any]]:
-    """Give Value a method per row, its operators, and NumPy's names; return NumPy's functions by name."""
-    NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number)
-    sources = [method_source(row) for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
-    sources += [comparison_source(op, sign) for op, (sign, _) in COMPARISONS.items()]
-    generated = define("".join(sources), "methods of Value")
-    ufuncs: dict[str, Callable[..., Any]] = {}
-    for row in TABLE.values():
-        method = generated.get(row.name) or _by_apply(row.name)
-        method.__doc__, method.__qualname__ = f"{row.doc[:1].upper()}{row.doc[1:]}.", f"Value.{row.name}"
-        private = row.name in ("pow", "pow_const", "rpow_const")
-        setattr(Value, "_" + row.name if private else row.name, method)
-        if row.dunder and not private:
-            setattr(Value, f"__{row.dunder}__", method)
-            if len(row.operands) == 2:
-                setattr(Value, f"__r{row.dunder}__", generated["reflected_" + row.name])
-        if row.numpy != row.name and not hasattr(Value, row.numpy):
-            setattr(Value, row.numpy, method)
-        ufuncs[row.numpy] = _ufunc(row.name)
-    Value.__rpow__ = generated["reflected_rpow_const"]  # type: ignore[attr-defined]
-    for op in COMPARISONS:
-        setattr(Value, f"__{op}__", generated[op])
-    return ufuncs | OTHER_UFUNCS | {"fmax": _ufunc("maximum"), "fmin": _ufunc("minimum")}
-
-
-def _ufunc(op: str) -> Callable[..., Any]:
-    return lambda *x: apply(op, *x)
 
 
 def _leaf(data: float, grad: float, label: str | None) -> Value:
@@ -395,5 +361,3 @@ def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
 def _short(x: Any) -> str:
     return x.label or f"{x.data!r}" if x.__class__ is Value else repr(x)
 
-
-UFUNCS = _add_methods()

@@ -103,7 +103,9 @@ def _draw_neuron(dot: Any, graph: Graph, neuron: Neuron, boxes: dict[int | None,
 
 def _style(frame: Any, key: str, caption: str, style: dict[str, str]) -> None:
     label, tooltip = text.in_label(text.shorten(caption)), text.in_tooltip(caption)
-    frame.attr("graph", label=label, tooltip=tooltip, id=key, fontsize="13", labeljust="l", margin="12", **style)
+    frame.attr(
+        "graph", label=label, tooltip=tooltip, id=key, fontsize="13", labeljust="l", margin="12", **FONT, **style
+    )
 
 
 def _draw_boxes(dot: Any, boxes: list[_Box]) -> None:

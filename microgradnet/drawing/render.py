@@ -72,7 +72,8 @@ def lay_out(source: str, form: str, *, engine: str | None = None, timeout: float
     True
     """
     program = find_engine(engine)
-    command = [program, f"-T{form}", *(["-Gdpi=144"] if form == "png" else [])]
+    # Two hundred inches at most: viewers refuse a PNG of more than 32,767 pixels across.
+    command = [program, f"-T{form}", *(["-Gdpi=144", "-Gsize=200,200"] if form == "png" else [])]
     try:
         done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
