@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from microgradnet import article, losses, nn, optim
     from microgradnet.comparison import Comparison, compare
     from microgradnet.drawing import Drawing, draw
-    from microgradnet.expression import expression
+    from microgradnet.expression import formula
     from microgradnet.training import History, fit
     from microgradnet.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
@@ -84,7 +84,7 @@ _ROOMS = {
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"), "transforms"),
     **dict.fromkeys(("Comparison", "compare"), "comparison"),
     **dict.fromkeys(("Drawing", "draw"), "drawing"),
-    "expression": "expression",
+    "formula": "expression",
     **dict.fromkeys(("History", "fit"), "training"),
 }
 _MODULES = ("article", "losses", "nn", "optim")
@@ -92,7 +92,7 @@ _MODULES = ("article", "losses", "nn", "optim")
 __all__ = [
     "Comparison", "Condition", "Drawing", "Graph", "History", "InputError", "StaleGraphError", "Value",
     "acos", "acosh", "article", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "compare", "cos", "cosh",
-    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "expression", "fit", "floor", "gelu", "grad", "hessian", "hvp",
+    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp",
     "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean",
     "minimum", "name", "nn", "optim", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
     "take", "tan", "tanh", "trunc", "value_and_grad", "where",

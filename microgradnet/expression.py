@@ -3,7 +3,7 @@
 The text is never executed. Python's own parser makes a tree of it, and what is not on the short list below (numbers,
 names, + - * / **, comparisons, if-else, the functions of the table) is refused, with a pointer at the place.
 
-    >>> L = expression("(y - sigmoid(w*x))**2", {"y": 1, "w": 1, "x": -2})
+    >>> L = formula("(y - sigmoid(w*x))**2", {"y": 1, "w": 1, "x": -2})
     >>> L.backward()
     >>> round(L.data, 6)
     0.775803
@@ -21,7 +21,7 @@ from microgradnet.errors import InputError
 from microgradnet.ops import TABLE
 from microgradnet.value import Condition, Value, apply, operand
 
-__all__ = ["expression", "names_in"]
+__all__ = ["formula", "names_in"]
 
 BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
@@ -32,7 +32,7 @@ FUNCTIONS = {name: getattr(functions, name) for name in functions.__all__ if nam
 FUNCTIONS |= {"max": functions.maximum, "min": functions.minimum, "σ": functions.sigmoid}
 
 
-def expression(text: str, values: Mapping[str, Any]) -> Any:
+def formula(text: str, values: Mapping[str, Any]) -> Any:
     """The Value of a formula; each name becomes a Value labelled with it (or is the Value that `values` gives).
 
     `text`: numbers, names, `+ - * / **`, `< <= > >=`, `a if condition else b`, brackets, `pi`, `e`, and the functions
@@ -41,9 +41,9 @@ def expression(text: str, values: Mapping[str, Any]) -> Any:
 
     Raises InputError, which points at the column, for anything else, and for a name without a number.
 
-    >>> expression("max(w, 0) * 2", {"w": 3.0})
+    >>> formula("max(w, 0) * 2", {"w": 3.0})
     Value(6.0, grad=0.0, made by mul(3.0, 2.0))
-    >>> expression("w.data", {"w": 3.0})
+    >>> formula("w.data", {"w": 3.0})
     Traceback (most recent call last):
     microgradnet.errors.InputError: column 1: a formula has no attributes: w.data
       w.data
