@@ -7,8 +7,8 @@ operations), `graph` (order and names), `value` (a number that remembers, and `b
     >>> x = Value(2.0, "x")
     >>> y = x * x + x.exp()
     >>> y.backward()
-    >>> round(x.grad, 3)
-    11.389
+    >>> f"{x.grad:.3f}"
+    '11.389'
 """
 
 from __future__ import annotations

@@ -123,11 +123,14 @@ def compare(
         InputError: a name that is not in the graph, or is the label of several nodes; a derivative given twice.
         StaleGraphError: data were changed after `value` was computed.
 
+    >>> from microgradnet import Value, compare, name
     >>> w, x = Value(3.0, "w"), Value(2.0, "x")
-    >>> compare((w * x - 1) ** 2, by_hand={"w": 2 * 5 * 2, "x": 2 * 5 * 2})
-    parameter      autograd  by hand  finite diff.  verdict
-    ∂pow_const1/∂w       20       20            20  equal
-    ∂pow_const1/∂x       30       20            30  differs: ratio 0.6667
+    >>> loss = (w * x - 1) ** 2
+    >>> name(loss=loss)
+    >>> compare(loss, by_hand={"w": 2 * 5 * 2, "x": 2 * 5 * 2})
+    parameter  autograd  by hand  finite diff.  verdict
+    ∂loss/∂w         20       20            20  equal
+    ∂loss/∂x         30       20            30  differs: ratio 0.6667
     Autograd and by hand disagree on 1 of 2: x.
     """
     if not isinstance(value, Value):

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     Number: TypeAlias = "Value | float"
 
-
     class Unary(Protocol):
         """A function of one number or Value."""
 
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
         def __call__(self, x: Value, /) -> Value: ...
         @overload
         def __call__(self, x: float, /) -> float: ...
-
 
     class Binary(Protocol):
         """A function of two numbers or Values."""
@@ -159,7 +157,7 @@ def clip(x: Any, lo: Any, hi: Any) -> Any:
     """x kept within lo and hi; at a bound the gradient goes to x, outside to the bound, if that is a Value.
 
     >>> clip(3.0, 0, 1), clip(Value(3.0), 0, 1).partials
-    (1.0, (0.0, None, None))
+    (1.0, (None, None, None))
     """
     return apply("clip", x, lo, hi)
 
@@ -297,6 +295,10 @@ class _Values:
     def plain(self, x: Any) -> float:
         """The number itself; of a Value, its data."""
         return x if x.__class__ is float else x.data
+
+    def is_zero(self, constant: float) -> bool:
+        """Whether a constant is 0."""
+        return constant == 0.0
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """A mask (None on one side) is settled by the numbers; a choice between two numbers is recorded."""

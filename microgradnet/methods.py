@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_source", "method_source"]
 
+
 def _made(op: str, a: str, da: str, b: str = "None", db: str = "None") -> list[str]:
     """Lines that make and return the new Value."""
     fields = {"_data": "y", "grad": "0.0", "label": "None", "op": repr(op), "a": a, "da": da, "b": b, "db": db}

@@ -112,7 +112,7 @@ class _Symbols:
     """The functions of the table on symbols: `SYMBOLS.exp(x)`. Composite operations keep their name."""
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
-        if name not in TABLE:
+        if name not in TABLE and name != "is_zero":
             raise AttributeError(name)
         return lambda *operands: operation(name, *operands)
 
@@ -149,6 +149,7 @@ Dialect = dict[str, tuple[str, int]]
 _OPERATORS: Dialect = {
     "where": ("{1} if {0} else {2}", 0),
     **{name: (f"{{}} {sign} {{}}", 1) for name, (sign, _) in COMPARISONS.items()},
+    "is_zero": ("{} == 0", 1),
     "add": ("{} + {}", 2),
     "sub": ("{} - {}", 2),
     "mul": ("{} * {}", 3),
@@ -159,6 +160,7 @@ TEXT: Dialect = {**_OPERATORS, **dict.fromkeys(("pow", "pow_const", "rpow_const"
 LATEX: Dialect = {
     **TEXT,
     "where": (r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}", ATOM),
+    "is_zero": ("{} = 0", 1),
     "le": (r"{} \le {}", 1),
     "ge": (r"{} \ge {}", 1),
     "mul": (r"{} \cdot {}", 3),
@@ -168,10 +170,39 @@ LATEX: Dialect = {
     "abs": (r"\left|{}\right|", LEAF),
     "sigmoid": (r"\sigma({})", ATOM),
     **{name: (rf"\{name}({{}})", ATOM) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{name: (rf"\operatorname{{{{{name}}}}}({{}})".replace("_", r"\_"), ATOM) for name in (
-        "expm1", "log2", "log10", "log1p", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "erf",
-        "erfc", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu", "sign", "floor", "ceil", "trunc", "round",
-        "maximum", "minimum", "clip")},
+    **{
+        name: (rf"\operatorname{{{{{name}}}}}({{}})".replace("_", r"\_"), ATOM)
+        for name in (
+            "expm1",
+            "log2",
+            "log10",
+            "log1p",
+            "asin",
+            "acos",
+            "atan",
+            "atan2",
+            "asinh",
+            "acosh",
+            "atanh",
+            "hypot",
+            "erf",
+            "erfc",
+            "softplus",
+            "relu",
+            "leaky_relu",
+            "elu",
+            "gelu",
+            "silu",
+            "sign",
+            "floor",
+            "ceil",
+            "trunc",
+            "round",
+            "maximum",
+            "minimum",
+            "clip",
+        )
+    },
 }
 # Python that may raise, with its own functions; and Python that never raises, with the float functions of the table.
 _CALLED = [row.name for row in TABLE.values() if row.primitive and row.name not in _OPERATORS]
@@ -214,7 +245,7 @@ def _strictness(op: str, place: int) -> int:
     """1 where an operand that binds equally tightly needs brackets: right of + - * /, left of **, in comparisons."""
     if op.endswith(("pow", "pow_const")):
         return ATOM if place == 0 else -1  # the base: also a fraction; the exponent: a sign needs none
-    if op in COMPARISONS:
+    if op in COMPARISONS or op == "is_zero":
         return 1
     if op == "where":
         return 1 if place < 2 else 0
@@ -339,6 +370,10 @@ class _Floats:
     def plain(self, x: float) -> float:
         """The number itself; of a Value, its data."""
         return x
+
+    def is_zero(self, constant: float) -> bool:
+        """Whether a constant is 0."""
+        return constant == 0.0
 
 
 class _Partials(dict):  # type: ignore[type-arg]

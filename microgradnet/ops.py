@@ -157,11 +157,6 @@ def _pow_partials(f: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
     )
 
 
-def _pow_const_partials(f: Any, y: Any, x: Any, c: Any) -> tuple[Any, ...]:
-    slope = c * f.pow(x, c - 1)
-    return (f.where(c >= 0, f.where(c <= 0, None, slope), slope), None)  # where c is 0, and not nan: nothing
-
-
 def _rpow_partials(f: Any, y: Any, c: Any, x: Any) -> tuple[Any, ...]:
     slope = y * f.log(c)
     return (None, f.where(abs(c) <= 0, f.where(x >= 0, 0.0, slope), slope))
@@ -272,7 +267,8 @@ TABLE: dict[str, Row] = {
         _primitive("pow", "a b", guarded(math.pow, _power_at_the_edge), _pow_partials, "power, both can vary",
                    raw=math.pow, symbol="**", numpy="power", dunder="pow"),
         _composite("pow_const", "x c", lambda f, x, c: f.pow(x, c),
-                   _pow_const_partials, "power with a number as exponent", constants="c", symbol="**", numpy="power"),
+                   lambda f, y, x, c: (f.where(f.is_zero(c), None, c * f.pow(x, c - 1)), None),
+                   "power with a number as exponent", constants="c", symbol="**", numpy="power"),
         _composite("rpow_const", "c x", lambda f, c, x: f.pow(c, x), _rpow_partials,
                    "power with a number as base", constants="c", symbol="**", numpy="power"),
         # exponentials and logarithms

@@ -195,8 +195,8 @@ class Value:
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
         __pow__ = __rpow__ = pow = add = sub = mul = div = atan2 = hypot = maximum = minimum = _binary
         __neg__ = __abs__ = __floor__ = __ceil__ = __trunc__ = __round__ = conjugate = neg = abs = sign = _unary
-        floor = ceil = trunc = round = exp = expm1 = log = log2 = log10 = log1p = sqrt = sin = cos = tan = asin = acos = _unary
-        atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = sigmoid = softplus = _unary
+        floor = ceil = trunc = round = exp = expm1 = log = log2 = log10 = log1p = sqrt = sin = cos = tan = _unary
+        asin = acos = atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = sigmoid = softplus = _unary
         relu = gelu = silu = _unary
         clip = where = _ternary
         leaky_relu = elu = sum = mean = dot = take = logsumexp = softmax = _variadic
@@ -365,4 +365,3 @@ def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
 
 def _short(x: Any) -> str:
     return x.label or f"{x.data!r}" if x.__class__ is Value else repr(x)
-

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradnet import InputError, Value
-from microgradnet.expression import expression, names_in
+from microgradnet.expression import formula, names_in
 
 ARTICLE = "(y - sigmoid(w5*sigmoid(w1*x1 + w2*x2 + b1) + w6*sigmoid(w3*x1 + w4*x2 + b2) + b3))**2"
 POINT = dict.fromkeys(("w1", "w2", "w3", "w4", "w5", "w6"), 1) | {"b1": 0, "b2": 0, "b3": 0, "x1": -2, "x2": -1, "y": 1}
@@ -18,7 +18,7 @@ POINT = dict.fromkeys(("w1", "w2", "w3", "w4", "w5", "w6"), 1) | {"b1": 0, "b2":
 
 def test_the_article_as_one_line_of_text() -> None:
     names = {name: Value(number, name) for name, number in POINT.items()}
-    loss = expression(ARTICLE, names)
+    loss = formula(ARTICLE, names)
     loss.backward()
     assert loss.data == pytest.approx(0.22686628719087137, rel=1e-15)
     assert names["w1"].grad == pytest.approx(0.02146953526581111, rel=1e-14)
@@ -33,7 +33,7 @@ def test_names_in_order_of_appearance() -> None:
 
 def test_names_become_labels_and_given_values_are_used_as_they_are() -> None:
     w = Value(3.0, "mine")
-    y = expression("w * x", {"w": w, "x": 2})
+    y = formula("w * x", {"w": w, "x": 2})
     assert y.operands[0] is w
     assert y.operands[1].label == "x"
 
@@ -63,7 +63,7 @@ def test_a_formula_has_the_value_that_python_gives(text: str, a: float, b: float
         wanted = eval(text, {"__builtins__": {}, "max": max} | python, names)
     except (ZeroDivisionError, OverflowError):
         return
-    assert expression(text, names).data == pytest.approx(wanted, rel=1e-15, abs=0, nan_ok=True)
+    assert formula(text, names).data == pytest.approx(wanted, rel=1e-15, abs=0, nan_ok=True)
 
 
 IN_MPMATH = {"abs": "fabs", "log": "ln", "log2": "ln", "sum": "mpf", "mean": "mpf", "logsumexp": "mpf", "round": "nint"}
@@ -74,7 +74,7 @@ PLAIN = ("exp", "sqrt", "sin", "tan", "asin", "acos", "atan", "sinh", "cosh", "t
 @pytest.mark.parametrize("function", [f for f in PLAIN if f != "log2"])
 def test_every_function_of_one_operand(function: str) -> None:
     wanted = getattr(mpmath, IN_MPMATH.get(function, function))(mpmath.mpf(0.75))
-    assert expression(f"{function}(x)", {"x": 0.75}).data == pytest.approx(float(wanted), rel=1e-15)
+    assert formula(f"{function}(x)", {"x": 0.75}).data == pytest.approx(float(wanted), rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_every_function_of_one_operand(function: str) -> None:
 )
 def test_what_is_no_formula_is_refused_at_its_column(text: str, column: int, says: str) -> None:
     with pytest.raises(InputError) as refusal:
-        expression(text, {"w": 1.0, "x": 2.0})
+        formula(text, {"w": 1.0, "x": 2.0})
     message = str(refusal.value)
     assert message.startswith(f"column {column}: ")
     assert says in message
@@ -122,28 +122,30 @@ def test_what_is_no_formula_is_refused_at_its_column(text: str, column: int, say
     assert shown == f"  {text}"
 
 
-@pytest.mark.parametrize("text", ["-" * 5000 + "w", "(" * 5000 + "w", "+".join(["w"] * 20_000), "w" + "**w" * 5000, "exp(" * 3000])
+@pytest.mark.parametrize(
+    "text", ["-" * 5000 + "w", "(" * 5000 + "w", "+".join(["w"] * 20_000), "w" + "**w" * 5000, "exp(" * 3000]
+)
 def test_too_deep_is_refused_and_not_a_crash(text: str) -> None:
     with pytest.raises(InputError):
-        expression(text, {"w": 1.0})
+        formula(text, {"w": 1.0})
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n", "\x00", "w\x00"])
 def test_empty_or_unreadable_text_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        expression(text, {"w": 1.0})
+        formula(text, {"w": 1.0})
 
 
 @given(st.text(max_size=40))
 def test_any_text_gives_a_value_or_a_refusal(text: str) -> None:
     try:
-        assert isinstance(expression(text, {"w": 1.0}).data, float)
+        assert isinstance(formula(text, {"w": 1.0}).data, float)
     except InputError:
         pass
 
 
 def test_wrong_kinds_are_type_errors_or_name_the_letter() -> None:
     with pytest.raises(TypeError, match="an expression is a text, got int"):
-        expression(3, {})  # type: ignore[arg-type]
+        formula(3, {})  # type: ignore[arg-type]
     with pytest.raises(InputError, match="w: Value wants one real number, got str"):
-        expression("w", {"w": "three"})
+        formula("w", {"w": "three"})

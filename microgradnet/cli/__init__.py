@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from microgradnet import __version__
 from microgradnet.cli import article, operations, training
@@ -21,7 +21,10 @@ __all__ = ["main"]
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with an error in one line."""
+    """argparse, with an error in one line and no guessing of shortened options."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -53,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     parser = _Parser(
         prog="microgradnet",
-        allow_abbrev=False,
         description="Write scalars, see every derivative. Start with: microgradnet article",
     )
     parser.add_argument("--version", action="version", version=f"microgradnet {__version__}")

@@ -35,8 +35,10 @@ def add(subparsers: Any) -> None:
     train.add_argument("--activation", metavar="NAME", default="sigmoid", help="of the hidden neurons (%(default)s)")
     train.add_argument("--loss", metavar="NAME", help="(binary_cross_entropy, cross_entropy or mse, by the target)")
     train.add_argument("--optimizer", metavar="NAME", default="sgd", help="sgd, adam or adamw (%(default)s)")
-    train.add_argument("--rate", metavar="X", type=float, help="the learning rate (0.1, and 0.01 for adam and adamw)")
-    train.add_argument("--epochs", metavar="N", type=int, default=200, help="how often to see all rows (%(default)s)")
+    train.add_argument(
+        "--rate", metavar="X", type=float, help="first learning rate, it falls to 0 (0.1 or 0.01)"
+    )
+    train.add_argument("--epochs", metavar="N", type=int, default=100, help="how often to see all rows (%(default)s)")
     train.add_argument("--batch", metavar="N", type=int, default=1, help="rows per step (%(default)s)")
     train.add_argument("--test", metavar="PART", type=float, default=0.25, help="share to test on (%(default)s)")
     train.add_argument("--seed", metavar="N", type=int, default=0, help="fixes all that is by chance (%(default)s)")
@@ -72,9 +74,6 @@ def _train(args: argparse.Namespace) -> int:
         classes=args.classes,
     )
     silent = args.json or args.quiet
-    if not silent:
-        found.show()
-        print()
     training = tabular.train(found, settings, progress=not silent)
     if training.history.stopped and not training.history.interrupted:
         return 2  # it diverged, and fit has said so
@@ -86,6 +85,8 @@ def _train(args: argparse.Namespace) -> int:
         shown = {"data": found.data(), **training.data()}
         print(json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False))
     elif not args.quiet:
+        found.show()
+        print()
         training.show()
         files = [path for path in (args.save, args.plot) if path]
         if files:
