@@ -129,9 +129,12 @@ def _add_methods() -> None:
             raise TypeError("round(v, digits) has no useful derivative; use round(v.data, digits) to print")
         return generated["round"](self)
 
+    def softmax(self: Value, *others: Any) -> list[Any]:
+        return [apply("softmax", self, *others, i) for i in range(1 + len(others))]
+
     operators = {"pow": lambda self, other: self**other, "__pow__": pow_, "__round__": round_,
                  "__rpow__": generated["reflected_rpow_const"], "__array_ufunc__": _array_ufunc,
-                 "conjugate": Value.__pos__}  # fmt: skip
+                 "conjugate": Value.__pos__, "softmax": softmax}  # fmt: skip
     for name, method in operators.items():
         setattr(Value, name, method)
     for op in COMPARISONS:
