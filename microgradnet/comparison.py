@@ -106,9 +106,7 @@ class Comparison(Shown):
         return {"of": self.of, "ok": self.ok, "lines": [line._asdict() for line in self.lines]}
 
 
-def compare(
-    value: Value, by_hand: Mapping[Any, float] | None = None, *, significant: int | None = None
-) -> Comparison:
+def compare(value: Value, by_hand: Mapping[Any, float] | None = None, *, significant: int | None = None) -> Comparison:
     """Compare the derivatives of `value` by autograd with those derived by hand, and with finite differences.
 
     Args:
@@ -218,7 +216,8 @@ def _tolerances(graph: Graph, gradient: list[float]) -> list[float]:
         tolerance = 0.0 if path is None else ROUNDING * path + (wide - path)
         if not math.isfinite(tolerance):  # an infinite or nan derivative on the way: no scale to be had
             tolerance = ROUNDING * abs(exact) if math.isfinite(exact) else 0.0
-        tolerances.append(tolerance + 4 * math.ulp(exact) if math.isfinite(exact) else tolerance)
+        last_digits = 4 * math.ulp(exact) if abs(exact) >= 2.0**-1022 else 1e-320  # below, floats have fewer digits
+        tolerances.append(tolerance + last_digits if math.isfinite(exact) else tolerance)
     return tolerances
 
 

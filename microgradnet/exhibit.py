@@ -393,7 +393,12 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "title": "microgradnet article: сеть 2-2-1 из статьи, производные вручную и автоматически",
         "people": "ДАННЫЕ       вес    рост    x1   x2  пол  y",
         "names": {
-            "Alice": "Алиса", "Bob": "Боб", "Charlie": "Чарли", "Diana": "Диана", "Emily": "Эмили", "Frank": "Фрэнк",
+            "Alice": "Алиса",
+            "Bob": "Боб",
+            "Charlie": "Чарли",
+            "Diana": "Диана",
+            "Emily": "Эмили",
+            "Frank": "Фрэнк",
         },
         "sexes": {"F": "Ж", "M": "М"},
         "forward": "ПРЯМОЙ ПРОХОД    ",

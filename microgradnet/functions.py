@@ -17,7 +17,7 @@ from operator import add, mul
 
 from microgradnet import methods as methods  # gives Value its operators
 from microgradnet.errors import InputError
-from microgradnet.ops import TABLE
+from microgradnet.ops import TABLE, largest
 from microgradnet.value import Value, apply, node, operand
 
 __all__ = [
@@ -225,10 +225,10 @@ def dot(weights: Sequence[Any], inputs: Sequence[Any] | Inputs, bias: Any = None
     if n != len(inputs) or not n:
         raise InputError(f"dot wants equally many weights and inputs, at least one; got {n} and {len(inputs)}")
     x = inputs if isinstance(inputs, Inputs) else Inputs(inputs)
-    if set(map(type, weights)) != ONLY_VALUES or not (bias is None or bias.__class__ is Value):
+    w = [v._data for v in weights if v.__class__ is Value]
+    if len(w) < n or not (bias is None or bias.__class__ is Value):
         return apply("dot", *weights, *x.operands, *(() if bias is None else (bias,)))
     # The rule of the table, with what a neuron has at hand: its weights are Values, its inputs mostly of one kind.
-    w = [v._data for v in weights]
     total = reduce(add, map(mul, w, x.data))
     if x.kinds == ONLY_VALUES:
         to_inputs = w
@@ -295,6 +295,10 @@ class _Values:
     def plain(self, x: Any) -> float:
         """The number itself; of a Value, its data."""
         return x if x.__class__ is float else x.data
+
+    def peak(self, x: tuple[Any, ...]) -> float:
+        """The largest of the numbers; of Values, of their data."""
+        return largest(map(self.plain, x))
 
     def is_zero(self, constant: float) -> bool:
         """Whether a constant is 0."""

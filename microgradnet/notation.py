@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from microgradnet.ops import COMPARISONS, TABLE, Row
+from microgradnet.ops import COMPARISONS, TABLE, Row, largest
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -116,6 +116,14 @@ class _Symbols:
             raise AttributeError(name)
         return lambda *operands: operation(name, *operands)
 
+    def plain(self, x: Symbol) -> float:
+        """The number that a letter for a constant is."""
+        return float(x.operands[0])
+
+    def peak(self, x: tuple[Symbol, ...]) -> Symbol:
+        """The largest of the operands, a number."""
+        return Symbol("max(x)")
+
 
 class _Primitives(_Symbols):
     """The same, with composite operations written out over primitives."""
@@ -131,14 +139,13 @@ SYMBOLS, PRIMITIVES = _Symbols(), _Primitives()
 
 
 def operands_of(row: Row) -> list[Symbol]:
-    """The letters of a row's operands, in order; `*x` as x1, x2, …
+    """The letters of a row's operands, in order; where there can be any number, those of two (index 0).
 
-    >>> operands_of(TABLE["hypot"])
-    [a, b]
+    >>> operands_of(TABLE["hypot"]), operands_of(TABLE["dot"])
+    ([a, b], [w1, w2, x1, x2, b])
     """
-    if row.variadic:
-        return [Symbol("x1"), Symbol("x2"), Symbol("…")]
-    return [Symbol(name) for name in row.operands]
+    names = {"*x": "x1 x2", "*x_i": "x1 x2 0", "*w_x_b": "w1 w2 x1 x2 b"}.get(row.operands[0])
+    return [Symbol(name) for name in (names.split() if names else row.operands)]
 
 
 # --- dialects: operation -> (template, how tightly it binds) -------------------------------------------------------
@@ -370,6 +377,10 @@ class _Floats:
     def plain(self, x: float) -> float:
         """The number itself; of a Value, its data."""
         return x
+
+    def peak(self, x: tuple[float, ...]) -> float:
+        """The largest of the numbers; of Values, of their data."""
+        return largest(x)
 
     def is_zero(self, constant: float) -> bool:
         """Whether a constant is 0."""

@@ -21,7 +21,7 @@ from functools import reduce
 
 TYPE_CHECKING = False  # the typing module is a sixth of the import time; type checkers take this name for true
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 __all__ = ["COMPARISONS", "TABLE", "Row"]
@@ -211,20 +211,24 @@ def _take_partials(f: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
     return tuple(1.0 if i == chosen else None for i in range(len(operands)))
 
 
-def _peak(f: Any, x: tuple[Any, ...]) -> float:
-    """The largest as a plain float, nan if one is nan. A shift by it changes neither value nor derivative."""
-    plain = [f.plain(v) for v in x]
-    return nan if any(v != v for v in plain) else max(plain)
+def largest(x: Iterable[float]) -> float:
+    """The largest number, nan if one of them is.
+
+    >>> largest([1.0, 3.0, 2.0]), largest([1.0, nan])
+    (3.0, nan)
+    """
+    numbers = list(x)
+    return nan if any(v != v for v in numbers) else max(numbers)
 
 
 def _shifted_exp(f: Any, x: tuple[Any, ...]) -> tuple[list[Any], Any]:
-    peak = _peak(f, x)
+    peak = f.peak(x)  # a plain number: a shift by it changes neither value nor derivative
     e = [f.exp(v - peak) for v in x]
     return e, reduce(operator.add, e)
 
 
 def _logsumexp(f: Any, *x: Any) -> Any:
-    peak = _peak(f, x)
+    peak = f.peak(x)
     if not math.isfinite(peak):
         return peak
     others = list(x)

@@ -94,7 +94,7 @@ class Value:
         >>> w.grad
         6.0
         """
-        seed = as_float(grad)
+        seed = grad if grad.__class__ is float else as_float(grad)
         if self.a is None:
             self.grad += seed
             return

@@ -444,3 +444,114 @@ def second_exact(op: str, x: Sequence[float]) -> list[list[float]]:
                 along = lambda t, i=i, j=j: EXACT[op].partials(*point[:j], t, *point[j + 1 :])[i]  # noqa: E731
                 out[i][j] = float(mp.diff(along, point[j]))
     return out
+
+
+# --- random programs: straight-line code over the operations ---------------------------------------------------------------------
+
+Operand = int | float  # the number of an earlier register, or a constant
+
+
+class Program(NamedTuple):
+    """Leaves, and steps that each make one more register; the result is the last. `where_lt(a, b, c, d)` is
+    `where(a < b, c, d)`."""
+
+    leaves: tuple[float, ...]
+    steps: tuple[tuple[str, tuple[Operand, ...]], ...]
+
+    def run(self, call: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:
+        """All registers, `call(op, *operands)` making them."""
+        registers = list(leaves)
+        for op, refs in self.steps:
+            registers.append(call(op, *[registers[r] if type(r) is int else r for r in refs]))
+        return registers
+
+
+def call_on_values(op: str, *x: Any) -> Any:
+    """A step as a user writes it."""
+    return F.where(x[0] < x[1], x[2], x[3]) if op == "where_lt" else written(op)(*x)
+
+
+def exact_with_slopes(op: str, *x: Any) -> tuple[Any, list[Any]]:
+    """A step in mpmath on pairs (value, derivatives with respect to every leaf)."""
+    count = next(len(v[1]) for v in x if isinstance(v, tuple))
+    pairs = [v if isinstance(v, tuple) else (mpf(v), [mpf(0)] * count) for v in x]
+    if op == "where_lt":
+        return pairs[2] if pairs[0][0] < pairs[1][0] else pairs[3]
+    plain = [value for value, _ in pairs]
+    slopes = [mpf(0)] * count
+    for partial, (_, inner) in zip(EXACT[op].partials(*plain), pairs, strict=True):
+        if partial is not None:
+            slopes = [s + partial * t for s, t in zip(slopes, inner, strict=True)]
+    return EXACT[op].value(*plain), slopes
+
+
+def exact_run(program: Program) -> list[tuple[Any, list[Any]]]:
+    """All registers of a program with their derivatives with respect to every leaf."""
+    count = len(program.leaves)
+    with mp.workdps(40):
+        return program.run(
+            exact_with_slopes, [(mpf(x), [mpf(i == j) for j in range(count)]) for i, x in enumerate(program.leaves)]
+        )
+
+
+ARITY = {
+    **dict.fromkeys("add sub mul div pow atan2 hypot maximum minimum".split(), 2),
+    **dict.fromkeys("pow_const rpow_const leaky_relu elu".split(), 2), "clip": 3, "where": 3, "where_lt": 4,
+}  # fmt: skip
+ANY_NUMBER = {"sum", "mean", "dot", "logsumexp", "softmax", "take"}
+
+
+@st.composite
+def programs(
+    draw: st.DrawFn, ops: Sequence[str], numbers: st.SearchStrategy[float], most_steps: int = 10, most_leaves: int = 3
+) -> Program:
+    """Programs over these operations; every step reads a register at least once, mostly the newest ones."""
+    leaves = tuple(draw(st.lists(numbers, min_size=1, max_size=most_leaves)))
+    steps: list[tuple[str, tuple[Operand, ...]]] = []
+    for _ in range(draw(st.integers(1, most_steps))):
+        op, made = draw(st.sampled_from(list(ops))), len(leaves) + len(steps)
+        register = st.integers(0, made - 1).map(lambda k, made=made: made - 1 - k)
+        fixed = draw(st.integers(1, 3)) if op in ANY_NUMBER else 0
+        count = ARITY.get(op, 1) if not fixed else 2 * fixed + draw(st.integers(0, 1)) if op == "dot" else fixed
+        refs: list[Operand] = [draw(st.one_of(register, register, numbers)) for _ in range(count)]
+        if op == "pow":
+            refs = [draw(register), draw(register)]
+        elif op in CONSTANT_PLACES:
+            refs = [abs(draw(numbers)) if i in CONSTANT_PLACES[op] else draw(register) for i in range(2)]
+        elif all(type(r) is float for r in refs[2 if op == "where_lt" else 0 :]):
+            refs[-1] = draw(register)
+        if op == "where_lt" and type(refs[0]) is type(refs[1]) is float:
+            refs[0] = draw(register)
+        if op in ("softmax", "take"):
+            refs.append(float(draw(st.integers(0, count - 1))))
+        steps.append((op, tuple(refs)))
+    return Program(leaves, tuple(steps))
+
+
+def alike(a: float, b: float) -> bool:
+    """Equal to the last bit; nan equals nan, and zeros of either sign are one."""
+    return a == b or (a != a and b != b)
+
+
+def reference_backward(root: Any) -> list[tuple[Any, float]]:
+    """(node, derivative of root) for every node that was sent something: the rules of section 4 of the contract, with
+    recursion and a dictionary, written without a look at the engine."""
+    order: list[Any] = []
+    seen: set[int] = set()
+
+    def visit(node: Any) -> None:
+        if type(node) is not float and id(node) not in seen:
+            seen.add(id(node))
+            for operand in node.operands:
+                visit(operand)
+            order.append(node)
+
+    visit(root)
+    sent: dict[int, float] = {id(root): 1.0}
+    for node in reversed(order):
+        if id(node) in sent and getattr(node, "partials", None):
+            for operand, partial in zip(node.operands, node.partials, strict=True):
+                if partial is not None:
+                    contribution = partial * sent[id(node)]
+                    sent[id(operand)] = sent[id(operand)] + contribution if id(operand) in sent else contribution
+    return [(node, sent[id(node)]) for node in order if id(node) in sent]

@@ -21,6 +21,10 @@ NINE = {  # at Alice, every weight 1, every bias 0, in float64
 }  # fmt: skip
 
 
+def close_to(x: float) -> object:
+    return pytest.approx(x, rel=1e-14, abs=0)
+
+
 def autograd(parameters: dict[str, float], person: Person) -> dict[str, float]:
     v = network(parameters, person)
     v["L"].backward()
@@ -31,7 +35,10 @@ def autograd(parameters: dict[str, float], person: Person) -> dict[str, float]:
 
 
 def test_dL_dw1_closed_form() -> None:
-    """∂L/∂w1 = ∂L/∂ypred · ∂ypred/∂h1 · ∂h1/∂w1 = -2 (y - ypred) · w5 f'(s3) · x1 f'(s1), and 0.02147 for Alice."""
+    """∂L/∂w1 = ∂L/∂ypred · ∂ypred/∂h1 · ∂h1/∂w1 = -2 (y - ypred) · w5 f'(s3) · x1 f'(s1), and 0.02147 for Alice.
+
+    Held factor by factor: the path goes through two sigmoids, so their signs, if both were wrong, would cancel.
+    """
     w1, w2, w3, w4, w5, w6 = (Value(1.0) for _ in range(6))
     b1, b2, b3 = (Value(0.0) for _ in range(3))
     x1, x2, y = ALICE.x1, ALICE.x2, ALICE.y
@@ -40,9 +47,13 @@ def test_dL_dw1_closed_form() -> None:
     ypred = sigmoid(w5 * h1 + w6 * h2 + b3)
     loss = (y - ypred) ** 2
     loss.backward()
-    closed_form = article.gradients(POINT, x1, x2, y)["w1"]
-    assert w1.grad == pytest.approx(closed_form, rel=1e-14, abs=0)
-    assert w1.grad == pytest.approx(0.02146953526581111, rel=1e-14, abs=0)
+
+    by_hand = article.factors(POINT, x1, x2, y)
+    assert ypred.grad == close_to(by_hand["dL_dypred"])
+    assert h1.grad == close_to(by_hand["dL_dypred"] * by_hand["dypred_dh1"])
+    assert w1.grad == close_to(by_hand["dL_dypred"] * by_hand["dypred_dh1"] * by_hand["dh1_dw1"])
+    assert w1.grad == close_to(article.gradients(POINT, x1, x2, y)["w1"])
+    assert w1.grad == close_to(0.02146953526581111)
 
 
 def test_all_nine_as_the_article_has_them() -> None:
@@ -54,7 +65,7 @@ def test_all_nine_are_the_closed_form_for_everyone(person: Person) -> None:
     closed_form = article.gradients(POINT, person.x1, person.x2, person.y)
     by_machine = autograd(POINT, person)
     for name in NAMES:
-        assert by_machine[name] == pytest.approx(closed_form[name], rel=1e-14, abs=0), name
+        assert by_machine[name] == close_to(closed_form[name]), name
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, st.floats(-10, 10))), st.sampled_from(PEOPLE))

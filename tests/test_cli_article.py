@@ -169,8 +169,17 @@ def test_ops_as_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert r"| silu | silu(x) | x · sigmoid(x), also called swish | x \* sigmoid(x) | " in page
 
 
-def test_rules_in_words_are_those_of_the_loops() -> None:
-    assert set(operations.VARIADIC) == {row.name for row in TABLE.values() if row.variadic}
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("sum", ["∂y/∂x1 = 1", "∂y/∂x2 = 1"]),
+        ("mean", ["∂y/∂x1 = 0.5", "∂y/∂x2 = 0.5"]),
+        ("dot", ["∂y/∂w1 = x1", "∂y/∂w2 = x2", "∂y/∂x1 = w1", "∂y/∂x2 = w2", "∂y/∂b = 1"]),
+        ("take", ["∂y/∂x1 = 1", "∂y/∂x2 = 0"]),
+    ],
+)
+def test_rules_of_any_number_of_operands_are_printed_for_two(name: str, rules: list[str]) -> None:
+    assert operations.derivatives(TABLE[name]) == rules
 
 
 # ---------------------------------------------------------------- the program

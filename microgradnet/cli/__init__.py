@@ -23,8 +23,8 @@ __all__ = ["main"]
 class _Parser(argparse.ArgumentParser):
     """argparse, with an error in one line and no guessing of shortened options."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")

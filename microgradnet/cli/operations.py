@@ -11,22 +11,12 @@ if TYPE_CHECKING:
 
 PAGE = """# The table of operations
 
-Printed from the table itself by `microgradnet ops --markdown`. y is the operation's own result, n the number of its
-operands; `a if c else b` is `a` where the condition c holds and `b` elsewhere. A derivative of 0 may also mean that
+Printed from the table itself by `microgradnet ops --markdown`. y is the operation's own result, `a if c else b` is `a` where the condition c holds and `b` elsewhere. A derivative of 0 may also mean that
 nothing is sent at all (where `relu`, `maximum`, `where`, `clip` and `take` do not select an operand), so that a nan or
 an infinity there does no harm. An operand that is always a plain number, such as the c of `x**c`, has no derivative.
+Operations of any number of operands are written for two (`take` and `softmax`: for the place 0).
 
 """
-
-VARIADIC = {
-    "sum": {"x_i": "1"},
-    "mean": {"x_i": "1 / n"},
-    "dot": {"w_i": "x_i", "x_i": "w_i", "b": "1"},
-    "take": {"x_i": "1 for the one taken, else 0"},
-    "logsumexp": {"x_i": "exp(x_i) / Σ exp(x)"},
-    "softmax": {"x_i": "y * (1 - y)", "x_j": "-y * y_j for the others"},
-}
-"""By hand, the rules that are loops over any number of operands."""
 
 ROOM = 44
 """Columns that a terminal of 80 has for the derivatives."""
@@ -119,10 +109,10 @@ def derivatives(row: Row) -> list[str]:
     >>> derivatives(TABLE["sigmoid"]), derivatives(TABLE["mul"])
     (['∂y/∂x = y * (1 - y)'], ['∂y/∂a = b', '∂y/∂b = a'])
     """
-    if row.variadic:
-        return [f"∂y/∂{name} = {rule}" for name, rule in VARIADIC[row.name].items()]
     from microgradnet.notation import SYMBOLS, Symbol, operands_of, write
 
-    partials = row.partials(SYMBOLS, Symbol("y"), *operands_of(row))
-    pairs = zip(row.operands, partials, strict=True)
-    return [f"∂y/∂{name} = {write(partial)}" for name, partial in pairs if name not in row.constants]
+    letters = operands_of(row)
+    pairs = zip(map(write, letters), row.partials(SYMBOLS, Symbol("y"), *letters), strict=True)
+    return [
+        f"∂y/∂{name} = {write(partial)}" for name, partial in pairs if name.isidentifier() and name not in row.constants
+    ]

@@ -35,9 +35,7 @@ def add(subparsers: Any) -> None:
     train.add_argument("--activation", metavar="NAME", default="sigmoid", help="of the hidden neurons (%(default)s)")
     train.add_argument("--loss", metavar="NAME", help="(binary_cross_entropy, cross_entropy or mse, by the target)")
     train.add_argument("--optimizer", metavar="NAME", default="sgd", help="sgd, adam or adamw (%(default)s)")
-    train.add_argument(
-        "--rate", metavar="X", type=float, help="first learning rate, it falls to 0 (0.1 or 0.01)"
-    )
+    train.add_argument("--rate", metavar="X", type=float, help="first learning rate, it falls to 0 (0.1 or 0.01)")
     train.add_argument("--epochs", metavar="N", type=int, default=100, help="how often to see all rows (%(default)s)")
     train.add_argument("--batch", metavar="N", type=int, default=1, help="rows per step (%(default)s)")
     train.add_argument("--test", metavar="PART", type=float, default=0.25, help="share to test on (%(default)s)")
