@@ -55,8 +55,8 @@ def accuracy(scale: str, seed: int) -> float:
     y = [1.0 if s == "F" else 0.0 for s in sex]
     network = MLP(2, [2, 1], activation="sigmoid", output="sigmoid", init="article", seed=seed)
     fit(network, [x[i] for i in trained], [y[i] for i in trained], lr=0.1, epochs=200, every=200, progress=False)
-    right = [round(output) == y[i] for i, output in zip(tested, network.predict([x[i] for i in tested]), strict=True)]
-    return sum(right) / len(right)
+    outputs: list[float] = network.predict([x[i] for i in tested])
+    return sum(round(output) == y[i] for i, output in zip(tested, outputs, strict=True)) / len(tested)
 
 
 def main() -> None:

@@ -230,6 +230,7 @@ def dot(weights: Sequence[Any], inputs: Sequence[Any] | Inputs, bias: Any = None
         return apply("dot", *weights, *x.operands, *(() if bias is None else (bias,)))
     # The rule of the table, with what a neuron has at hand: its weights are Values, its inputs mostly of one kind.
     total = reduce(add, map(mul, w, x.data))
+    to_inputs: Sequence[float | None]
     if x.kinds == ONLY_VALUES:
         to_inputs = w
     else:

@@ -56,29 +56,52 @@ def _computed(row: Row, value: dict[str, Any], partials: dict[str, Any]) -> list
 
 
 def method_source(row: Row) -> str:
-    """The method of a row of one or two operands, and for two the reflected one (a number on the left)."""
+    """The method of a row of one or two operands, and for two the reflected one (a number on the left).
+
+    Beside a number a row may have others to stand in for it: `pow_const` and `rpow_const` for `pow`.
+    """
     value, partials = rule(row)
     if len(row.operands) == 1:
         (x,), (d_x,) = row.operands, partials
         return function_source(row.name, ["self"], [f"{x} = self._data", *_computed(row, value, partials),
                                                     *_made(row.name, "self", d_x)])  # fmt: skip
     (a, b), (d_a, d_b) = row.operands, partials
-    to_number = ["kind = other.__class__", "if kind is not float:",
-                 "    other = float(other) if kind is int and -0xFFFFFFFF < other < 0xFFFFFFFF else number(other)",
-                 "    if other is NotImplemented:", "        return NotImplemented"]  # fmt: skip
-    both = [f"{b} = other._data", *_computed(row, value, partials), *_made(row.name, "self", d_a, "other", d_b)]
-    right = [*to_number, f"{b} = other", *_computed(row, value, {d_a: partials[d_a]}),
-             *_made(row.name, "self", d_a, "other")]  # fmt: skip
-    left = [*to_number, f"{a} = other", f"{b} = self._data", *_computed(row, value, {d_b: partials[d_b]}),
-            *_made(row.name, "other", "None", "self", d_b)]  # fmt: skip
-    text = ""
-    if a not in row.constants:
-        if not row.constants:
-            right = ["if other.__class__ is Value:", *("    " + line for line in both), *right]
-        text += function_source(row.name, ["self", "other"], [f"{a} = self._data", *right])
-    if b not in row.constants:
-        text += function_source("reflected_" + row.name, ["self", "other"], left)
-    return text
+    both = [f"{a} = self._data", f"{b} = other._data", *_computed(row, value, partials),
+            *_made(row.name, "self", d_a, "other", d_b)]  # fmt: skip
+    right, left = TABLE.get(f"{row.name}_const", row), TABLE.get(f"r{row.name}_const", row)
+    body = ["if other.__class__ is Value:", *("    " + line for line in both), *TO_NUMBER, *_beside_a_number(right, 0)]
+    parameters = ["self", "other"]
+    if row.name == "pow":
+        parameters.append("modulo=None")
+        body[:0] = ["if modulo is not None:",
+                    "    raise TypeError('three-argument pow has no derivative; use v ** n')"]  # fmt: skip
+    reflected = [*TO_NUMBER, *_beside_a_number(left, 1)]
+    return function_source(row.name, parameters, body) + function_source(
+        f"reflected_{row.name}", ["self", "other"], reflected
+    )
+
+
+TO_NUMBER = [
+    "if other.__class__ is not float:",
+    "    try:",
+    "        other = float(other) if other.__class__ is int else number(other)",
+    "    except OverflowError:",
+    "        other = number(other)",
+    "    if other is NotImplemented:",
+    "        return NotImplemented",
+]
+
+
+def _beside_a_number(row: Row, place: int) -> list[str]:
+    """Lines of an operation of two operands, of which the one at `place` is the Value, `self`, and one a number."""
+    value, partials = rule(row)
+    names = ["other", "other"]
+    names[place] = "self"
+    letters = [f"{row.operands[place]} = self._data", f"{row.operands[1 - place]} = other"]
+    d = f"d_{row.operands[place]}"
+    slopes = [d, "None"] if place == 0 else ["None", d]
+    return [*letters, *_computed(row, value, {d: partials[d]}),
+            *_made(row.name, names[0], slopes[0], names[1], slopes[1])]  # fmt: skip
 
 
 def comparison_source(op: str, sign: str) -> str:
@@ -89,6 +112,10 @@ def comparison_source(op: str, sign: str) -> str:
          "if b is NotImplemented:", "    return NotImplemented",
          f"return Condition({op!r}, self, other if other.__class__ is Value else b, self._data {sign} b)"],
     )  # fmt: skip
+
+
+def _printed(row: Row) -> bool:
+    return len(row.operands) <= 2 and not row.variadic and not row.constants
 
 
 def _by_apply(op: str) -> Callable[..., Any]:
@@ -103,26 +130,21 @@ def _by_apply(op: str) -> Callable[..., Any]:
 def _add_methods() -> None:
     """Give Value a method per row, its operators, and NumPy's names for them."""
     NAMESPACE.update(new=Value.__new__, Value=Value, Condition=Condition, number=number)
-    sources = [method_source(row) for row in TABLE.values() if not row.variadic and len(row.operands) <= 2]
+    sources = [method_source(row) for row in TABLE.values() if _printed(row)]
     sources += [comparison_source(op, sign) for op, (sign, _) in COMPARISONS.items()]
     generated = define("".join(sources), "methods of Value")
     for row in TABLE.values():
-        method = generated[row.name] if len(row.operands) == 1 and not row.variadic else _by_apply(row.name)
+        method = generated[row.name] if _printed(row) and len(row.operands) == 1 else _by_apply(row.name)
         method.__doc__, method.__qualname__ = f"{row.doc[:1].upper()}{row.doc[1:]}.", f"Value.{row.name}"
         setattr(Value, row.name, method)
-        if row.dunder and row.dunder != "pow":
+        if row.dunder:
             setattr(Value, f"__{row.dunder}__", generated[row.name])
             if len(row.operands) == 2:
                 setattr(Value, f"__r{row.dunder}__", generated["reflected_" + row.name])
         if row.numpy != row.name and not hasattr(Value, row.numpy):
             setattr(Value, row.numpy, method)
     del Value.pow_const, Value.rpow_const  # type: ignore[attr-defined]
-    power, power_of_number = generated["pow"], generated["pow_const"]
-
-    def pow_(self: Value, other: Any, modulo: None = None) -> Any:
-        if modulo is not None:
-            raise TypeError("three-argument pow has no derivative; use v ** n")
-        return power(self, other) if other.__class__ is Value else power_of_number(self, other)
+    Value.pow = lambda self, other: self**other
 
     def round_(self: Value, digits: None = None) -> Any:
         if digits is not None:
@@ -132,9 +154,7 @@ def _add_methods() -> None:
     def softmax(self: Value, *others: Any) -> list[Any]:
         return [apply("softmax", self, *others, i) for i in range(1 + len(others))]
 
-    operators = {"pow": lambda self, other: self**other, "__pow__": pow_, "__round__": round_,
-                 "__rpow__": generated["reflected_rpow_const"], "__array_ufunc__": _array_ufunc,
-                 "conjugate": Value.__pos__, "softmax": softmax}  # fmt: skip
+    operators = {"__round__": round_, "__array_ufunc__": _array_ufunc, "conjugate": Value.__pos__, "softmax": softmax}
     for name, method in operators.items():
         setattr(Value, name, method)
     for op in COMPARISONS:

@@ -274,6 +274,8 @@ def _letter(text: str, dialect: Dialect) -> tuple[str, int]:
         mantissa, _, exponent = f"{size:g}".partition("e")
         shown = mantissa + (rf" \cdot 10^{{{int(exponent)}}}" if exponent and dialect is LATEX else "")
         shown = f"{size:g}" if dialect is TEXT else shown
+    if dialect is LATEX and r"\cdot" in shown:
+        return sign + shown, 3  # a product
     return sign + shown, NEGATIVE if sign else LEAF
 
 

@@ -91,8 +91,9 @@ class Sheet:
         """InputError, with the columns that there are, unless all that are wanted are among them."""
         absent = [column for column in wanted if column not in self.columns]
         if absent:
-            near = get_close_matches(absent[0], self.columns, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            folded = {column.casefold(): column for column in self.columns}
+            near = get_close_matches(absent[0].casefold(), folded, n=1)
+            hint = f" (did you mean {folded[near[0]]!r}?)" if near else ""
             noun = "column" if len(absent) == 1 else "columns"
             raise InputError(
                 f"{self.path}: no {noun} {_list(map(repr, absent))}{hint} in row 1; "

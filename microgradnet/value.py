@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
 from microgradnet.notation import FLOATS, PARTIALS
-from microgradnet.ops import COMPARISONS
+from microgradnet.ops import COMPARISONS, nan
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Value:
         if self.a is None:
             self.grad += seed
             return
-        entered, nothing_yet = float("nan"), float("nan")  # two marks in .grad, recognised by identity
+        entered, nothing_yet = nan + 0.0, nan + 0.0  # two marks in .grad, new floats recognised by identity
         order: list[Any] = []
         stack: list[Any] = [self]
         while stack:  # the order of `graph.walk`, without the leaves
@@ -121,8 +121,7 @@ class Value:
                     if first.__class__ is not float and first.a is not None:
                         stack.append(first)
         self.grad = seed
-        order.reverse()
-        for node in order:
+        for node in reversed(order):
             upstream = node.grad
             if upstream is nothing_yet:
                 node.grad = 0.0

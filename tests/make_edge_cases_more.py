@@ -1,6 +1,6 @@
 """Writes edge-cases-more.csv: rows for operations that edge-cases.csv lacks, by mpmath, in the same format.
 
-    python tests/make_edge_cases_more.py
+python tests/make_edge_cases_more.py
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ EDGES = {  # not a matter of digits: the limits, and nan
     "erfc": [("inf", 0.0, 0.0), ("-inf", 2.0, 0.0), ("nan", float("nan"), float("nan"))],
 }
 POINTS = {
-    "erfc": [0.0, -0.0, 1000.0, -1000.0, -27.5, 27.5, -5.0, -3.0, -1.0, -0.3, 1e-300, 1e-9, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0,
-             10.0, 20.0, 26.0],
+    "erfc": [
+        0.0, -0.0, 1000.0, -1000.0, -27.5, 27.5, -5.0, -3.0, -1.0, -0.3, 1e-300, 1e-9, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0,
+        10.0, 20.0, 26.0,
+    ],
 }  # fmt: skip
 
 

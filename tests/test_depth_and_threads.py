@@ -96,7 +96,9 @@ def test_every_kind_of_node_may_be_deep(step: Callable[[Any], Any]) -> None:
 
 def test_transforms_on_a_deep_function() -> None:
     assert grad(lambda x: deep(x, 20_000, lambda v: v * 0.9999))(1.0) == pytest.approx(0.9999**20_000, rel=1e-9)
-    assert jvp(lambda x: deep(x, 20_000, lambda v: v * 0.9999), (1.0,), (1.0,))[1] == pytest.approx(0.9999**20_000, rel=1e-9)
+    assert jvp(lambda x: deep(x, 20_000, lambda v: v * 0.9999), (1.0,), (1.0,))[1] == pytest.approx(
+        0.9999**20_000, rel=1e-9
+    )
     second = grad(grad(lambda x: deep(x, 2_000, lambda v: v * 1.0) ** 2))(3.0)
     assert second == 2.0
 
@@ -108,7 +110,7 @@ def test_a_wide_graph() -> None:
     assert {v.grad for v in leaves} == {3.0}
 
 
-# --- threads --------------------------------------------------------------------------------------------------------------------
+# --- threads ---------------------------------------------------------------------------------------------------------
 
 
 def in_threads(*jobs: Callable[[], Any]) -> list[Any]:

@@ -18,8 +18,10 @@ from microgradnet.graph import Graph, walk
 from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.value import Condition, Value
 
-ALL = [op for op in TABLE if op != "where"] + ["where", "where_lt"]
-anything = st.one_of(st.sampled_from([0.0, -0.0, 1.0, 2.0, -1.0, math.inf, math.nan]), st.floats(-3.0, 3.0), st.floats())
+ALL = [*TABLE, "where_lt"]
+anything = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, 2.0, -1.0, math.inf, math.nan]), st.floats(-3.0, 3.0), st.floats()
+)
 
 
 def post_order(root: Any) -> list[Any]:
@@ -44,7 +46,14 @@ def test_columns_tell_the_whole_computation(program: Program) -> None:
     root = program.run(call_on_values, leaves)[-1]
     graph = Graph(root)
     assert list(graph.nodes) == walk(root) == post_order(root)
-    assert len(graph) == len(graph.operations) == len(graph.operands) == len(graph.data) == len(graph.labels) == len(graph.names)
+    assert (
+        len(graph)
+        == len(graph.operations)
+        == len(graph.operands)
+        == len(graph.data)
+        == len(graph.labels)
+        == len(graph.names)
+    )
     for number, node in enumerate(graph.nodes):
         assert graph.operations[number] == (node.op or "")
         assert graph.number(node) == graph.number(graph.names[number]) == number
@@ -59,8 +68,10 @@ def test_columns_tell_the_whole_computation(program: Program) -> None:
             else:
                 assert entry is operand
         if isinstance(node, Value):
-            assert all(alike(p, q) if p is not None and q is not None else p is q
-                       for p, q in zip(graph.partials(number), node.partials, strict=True))  # fmt: skip
+            assert all(
+                alike(p, q) if p is not None and q is not None else p is q
+                for p, q in zip(graph.partials(number), node.partials, strict=True)
+            )
         else:
             assert node.op in COMPARISONS
             assert graph.partials(number) == (None, None)
@@ -101,7 +112,9 @@ def test_a_replay_is_the_users_own_code_there(program: Program, others: list[flo
         assert all(map(alike, replayed.gradient(), there.gradient()))
         assert replayed.names == graph.names
     assert graph.data == before or any(x != x for x in before)
-    assert [leaf.data for leaf in leaves] == [x if x == x else leaf.data for x, leaf in zip(program.leaves, leaves, strict=True)]
+    assert [leaf.data for leaf in leaves] == [
+        x if x == x else leaf.data for x, leaf in zip(program.leaves, leaves, strict=True)
+    ]
 
 
 def test_replay_takes_branches_anew() -> None:
@@ -109,7 +122,13 @@ def test_replay_takes_branches_anew() -> None:
     graph = Graph(F.where(x > 1, F.log(x), -x) + F.maximum(x, 3) + F.clip(x, 0, 5) + F.relu(x) + abs(x))
     for at in (-2.0, 0.0, 1.0, 4.0, 10.0):
         fresh = Value(at)
-        there = F.where(fresh > 1, F.log(fresh), -fresh) + F.maximum(fresh, 3) + F.clip(fresh, 0, 5) + F.relu(fresh) + abs(fresh)
+        there = (
+            F.where(fresh > 1, F.log(fresh), -fresh)
+            + F.maximum(fresh, 3)
+            + F.clip(fresh, 0, 5)
+            + F.relu(fresh)
+            + abs(fresh)
+        )
         there.backward()
         replayed = graph.replay({x: at})
         assert replayed.data[-1] == there.data
@@ -142,11 +161,17 @@ def test_only_a_value_has_a_graph() -> None:
     assert (graph.names, graph.operations, graph.operands, graph.gradient()) == (("only",), ("",), ((),), [1.0])
 
 
-# --- names ---------------------------------------------------------------------------------------------------------------------
+# --- names -----------------------------------------------------------------------------------------------------------
 
 
-@given(labels=st.lists(st.sampled_from([None, "", "a", "a", "a_2", "a_3", "mul1", "v1", "exp1", "b", "σ", "<x>", "a b"]), min_size=1, max_size=12),
-       modules=st.lists(st.sampled_from(["a", "w", "mul1", "v2", "a_2"]), max_size=6))  # fmt: skip
+@given(
+    labels=st.lists(
+        st.sampled_from([None, "", "a", "a", "a_2", "a_3", "mul1", "v1", "exp1", "b", "σ", "<x>", "a b"]),
+        min_size=1,
+        max_size=12,
+    ),
+    modules=st.lists(st.sampled_from(["a", "w", "mul1", "v2", "a_2"]), max_size=6),
+)
 @examples(300)
 def test_names_are_unique_deterministic_and_labels_come_first(labels: list[str | None], modules: list[str]) -> None:
     leaves = [Value(float(i), label) for i, label in enumerate(labels)]
@@ -179,7 +204,7 @@ def test_duplicate_labels_are_numbered() -> None:
     assert Graph(a + b + c).names == ("a", "a_3", "add1", "a_2", "add2")
 
 
-# --- stale numbers ---------------------------------------------------------------------------------------------------------------
+# --- stale numbers ---------------------------------------------------------------------------------------------------
 
 
 def test_a_changed_leaf_is_refused() -> None:
@@ -205,10 +230,7 @@ def test_a_graph_stays_what_it_was_when_frozen() -> None:
     graph = Graph(x * x)
     x.data, x.label = 10.0, "other"
     assert (graph.data, graph.labels) == ((2.0, 4.0), ("x", None))
-    try:  # the gradient of the numbers that it froze, or an error; never a mixture
-        assert graph.gradient() == [4.0, 1.0]
-    except StaleGraphError:
-        pass
+    assert graph.gradient() == [4.0, 1.0]  # of the numbers that it froze, never a mixture
 
 
 def test_nan_is_not_stale() -> None:
@@ -216,14 +238,19 @@ def test_nan_is_not_stale() -> None:
     assert Graph(F.log(Value(-1.0)) + x * 2).gradient()[-1] == 1.0
 
 
-# --- other -------------------------------------------------------------------------------------------------------------------------
+# --- other -----------------------------------------------------------------------------------------------------------
 
 
 def test_pickled_graphs_keep_columns_and_names() -> None:
     x = Value(2.0, "x")
     graph = Graph(F.where(x > 1, x * 3, 0.0))
     for again in (pickle.loads(pickle.dumps(graph)), pickle.loads(pickle.dumps(graph.replay({"x": 2.0})))):
-        assert (again.operations, again.operands, again.data, again.names) == (graph.operations, graph.operands, graph.data, graph.names)
+        assert (again.operations, again.operands, again.data, again.names) == (
+            graph.operations,
+            graph.operands,
+            graph.data,
+            graph.names,
+        )
         assert again.gradient() == graph.gradient()
         assert again.replay({"x": -1.0}).data[-1] == 0.0
 
@@ -249,7 +276,9 @@ def test_a_large_random_graph_against_the_reference() -> None:
     registers: list[Any] = list(leaves)
     for _ in range(600):
         a, b = rng.choices(registers[-60:], k=2)
-        registers.append(rng.choice([a + b, a * b, F.tanh(a), F.sin(a - b), F.where(a > b, a, b), F.dot([a, b], [b, 2.0], a)]))
+        registers.append(
+            rng.choice([a + b, a * b, F.tanh(a), F.sin(a - b), F.where(a > b, a, b), F.dot([a, b], [b, 2.0], a)])
+        )
     root = F.mean(registers)
     found = dict(zip(Graph(root).nodes, Graph(root).gradient(), strict=True))
     root.backward()

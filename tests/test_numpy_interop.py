@@ -21,7 +21,7 @@ PEOPLE = np.array([[-2, -1], [25, 6], [17, 4], [-15, -6]])
 GENDERS = np.array([1, 0, 0, 1])
 
 
-# --- the article's manner ---------------------------------------------------------------------------------------------------
+# --- the article's manner --------------------------------------------------------------------------------------------
 
 
 def sigmoid(x: Any) -> Any:
@@ -96,7 +96,12 @@ def test_a_neuron_with_arrays_of_values() -> None:
 
 def test_one_persons_loss() -> None:
     y_pred = Value(0.524)
-    for loss in (mse_loss(1, y_pred), mse_loss(np.float64(1), y_pred), np.mean((1 - y_pred) ** 2), np.sum((1 - y_pred) ** 2)):
+    for loss in (
+        mse_loss(1, y_pred),
+        mse_loss(np.float64(1), y_pred),
+        np.mean((1 - y_pred) ** 2),
+        np.sum((1 - y_pred) ** 2),
+    ):
         y_pred.grad = 0.0
         loss.backward()
         assert (loss.data, y_pred.grad) == pytest.approx((0.476**2, -2 * 0.476), rel=1e-14)
@@ -124,9 +129,18 @@ def test_training_in_the_articles_manner() -> None:
         print("Emily: %.3f" % emily)  # noqa: UP031
 
 
-# --- operators with NumPy's scalars and arrays on either side ----------------------------------------------------------------
+# --- operators with NumPy's scalars and arrays on either side --------------------------------------------------------
 
-SCALARS = [np.float64(2.0), np.float32(2.0), np.int64(2), np.int8(2), np.float16(2.0), np.bool_(True), np.array(2.0), np.uint8(2)]
+SCALARS = [
+    np.float64(2.0),
+    np.float32(2.0),
+    np.int64(2),
+    np.int8(2),
+    np.float16(2.0),
+    np.bool_(True),
+    np.array(2.0),
+    np.uint8(2),
+]
 OPERATORS = ["+", "-", "*", "/", "**"]
 
 
@@ -150,15 +164,27 @@ def test_numpy_scalars_on_either_side(scalar: Any, sign: str) -> None:
 @pytest.mark.parametrize("scalar", SCALARS[:5], ids=lambda s: type(s).__name__)
 def test_comparisons_with_numpy_scalars(scalar: Any) -> None:
     v = Value(3.0)
-    for condition, truth in ((scalar < v, True), (scalar <= v, True), (scalar > v, False), (scalar >= v, False),
-                             (v < scalar, False), (v <= scalar, False), (v > scalar, True), (v >= scalar, True)):  # fmt: skip
+    for condition, truth in (
+        (scalar < v, True),
+        (scalar <= v, True),
+        (scalar > v, False),
+        (scalar >= v, False),
+        (v < scalar, False),
+        (v <= scalar, False),
+        (v > scalar, True),
+        (v >= scalar, True),
+    ):
         assert isinstance(condition, Condition)
         assert bool(condition) is truth
     assert F.where(scalar < v, v, 0.0).partials == (None, 1.0, None)
 
 
 @pytest.mark.parametrize("sign", OPERATORS)
-@pytest.mark.parametrize("array", [np.array([1.0, 2.0, 3.0]), np.array([[1], [2]]), np.array([2.0]), np.zeros((0, 2))], ids=lambda a: str(a.shape))
+@pytest.mark.parametrize(
+    "array",
+    [np.array([1.0, 2.0, 3.0]), np.array([[1], [2]]), np.array([2.0]), np.zeros((0, 2))],
+    ids=lambda a: str(a.shape),
+)
 def test_arrays_of_numbers_on_either_side(sign: str, array: Any) -> None:
     v = Value(3.0)
     for expression in (f"array {sign} v", f"v {sign} array"):
@@ -200,20 +226,22 @@ def test_arrays_of_values_in_place() -> None:
     total = np.zeros(2, dtype=object)
     total += v
     assert [x.data for x in total] == [2.0, 2.0]
+    floats = np.zeros(2)
     with pytest.raises(TypeError):
-        floats = np.zeros(2)
         floats += v  # would drop the gradient
 
 
-# --- ufuncs -----------------------------------------------------------------------------------------------------------------
+# --- ufuncs ----------------------------------------------------------------------------------------------------------
 
 UFUNCS = {row.numpy: name for name, row in TABLE.items() if isinstance(getattr(np, row.numpy, None), np.ufunc)}
 
 
 def test_ufuncs_cover_the_table() -> None:
-    assert {"exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh",
-            "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "rint", "arctan2", "hypot", "maximum", "minimum", "sign",
-            "absolute", "floor", "ceil", "trunc", "negative", "add", "power", "logaddexp"} <= set(UFUNCS)  # fmt: skip
+    assert {
+        "exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
+        "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "rint", "arctan2", "hypot", "maximum", "minimum",
+        "sign", "absolute", "floor", "ceil", "trunc", "negative", "add", "power", "logaddexp",
+    } <= set(UFUNCS)  # fmt: skip
 
 
 @pytest.mark.parametrize("ufunc", sorted(UFUNCS))
@@ -236,12 +264,21 @@ def test_ufuncs_on_values_and_arrays(ufunc: str) -> None:
         slope = (float(function(*ahead)) - float(function(*behind))) / (2 * h)
         assert operand.grad == pytest.approx(slope, rel=1e-6, abs=1e-9)
     array = np.array([[base, 1.5], [1.1, base]])
-    mixes: list[tuple[Any, ...]] = [(v, array), (array, v), (np.array([v, w]), w), (v, np.float64(2)), (np.float64(2), v), (2, v)]
+    mixes: list[tuple[Any, ...]] = [
+        (v, array),
+        (array, v),
+        (np.array([v, w]), w),
+        (v, np.float64(2)),
+        (np.float64(2), v),
+        (2, v),
+    ]
     for mix in mixes if function.nin == 2 else []:
         told = function(*mix)
         wanted = function(*[oracle_floats(m) for m in mix])
         assert np.shape(told) == np.shape(wanted)
-        assert [x.data for x in np.ravel(np.array(told, dtype=object))] == pytest.approx(np.ravel(wanted).tolist(), rel=1e-14)
+        assert [x.data for x in np.ravel(np.array(told, dtype=object))] == pytest.approx(
+            np.ravel(wanted).tolist(), rel=1e-14
+        )
     if function.nin == 1 and ufunc not in ("sign", "positive"):
         objects = function(np.array([v, w if ufunc not in ("arcsin", "arccos", "arctanh") else v]))
         assert objects.shape == (2,)
@@ -249,7 +286,13 @@ def test_ufuncs_on_values_and_arrays(ufunc: str) -> None:
 
 
 def oracle_floats(x: Any) -> Any:
-    return x.data if isinstance(x, Value) else np.array([v.data for v in x]) if getattr(x, "dtype", None) == object else x
+    return (
+        x.data
+        if isinstance(x, Value)
+        else np.array([v.data for v in x])
+        if getattr(x, "dtype", None) is np.dtype(object)
+        else x
+    )
 
 
 def test_ufuncs_of_the_tie_and_of_nan_share_the_tables_rule() -> None:
@@ -265,8 +308,16 @@ def test_ufuncs_of_the_tie_and_of_nan_share_the_tables_rule() -> None:
 
 def test_other_ufuncs() -> None:
     v = Value(2.0)
-    for result, data in ((np.square(v), 4.0), (np.reciprocal(v), 0.5), (np.exp2(v), 4.0), (np.positive(v), 2.0), (np.fabs(-v), 2.0),
-                         (np.true_divide(1, v), 0.5), (np.float_power(v, 2), 4.0), (np.conjugate(v), 2.0)):  # fmt: skip
+    for result, data in (
+        (np.square(v), 4.0),
+        (np.reciprocal(v), 0.5),
+        (np.exp2(v), 4.0),
+        (np.positive(v), 2.0),
+        (np.fabs(-v), 2.0),
+        (np.true_divide(1, v), 0.5),
+        (np.float_power(v, 2), 4.0),
+        (np.conjugate(v), 2.0),
+    ):
         assert (type(result), result.data) == (Value, data)
     assert (np.isnan(v), np.isinf(v), np.isfinite(v)) == (False, False, True)
     assert np.isnan(Value(math.nan))
@@ -278,7 +329,9 @@ def test_other_ufuncs() -> None:
         assert condition
 
 
-@pytest.mark.parametrize("ufunc", [np.cbrt, np.floor_divide, np.mod, np.heaviside, np.bitwise_and, np.equal, np.logical_and, np.copysign])
+@pytest.mark.parametrize(
+    "ufunc", [np.cbrt, np.floor_divide, np.mod, np.heaviside, np.bitwise_and, np.equal, np.logical_and, np.copysign]
+)
 def test_ufuncs_that_the_table_lacks_are_refused(ufunc: Any) -> None:
     with pytest.raises(TypeError):
         ufunc(*[Value(2.0), 1.0][: ufunc.nin])
@@ -308,15 +361,34 @@ def test_arrays_of_no_dimensions() -> None:
 def test_nothing_leaves_numpys_floats_behind() -> None:
     x = np.float64(0.3)
     v = Value(x)
-    out = F.where(np.float64(1) > v, np.exp(v) * x + x**v, x) + F.dot([v], np.array([x]), x) + F.sum(np.array([x, x])) + F.clip(v, x, np.float32(2))
-    out = out + F.maximum(x, v) + F.leaky_relu(v, x) + F.take([v, x], np.int64(1)) + F.logsumexp(np.array([x, v])) + np.mean(np.array([v, x]))
+    out = (
+        F.where(np.float64(1) > v, np.exp(v) * x + x**v, x)
+        + F.dot([v], np.array([x]), x)
+        + F.sum(np.array([x, x]))
+        + F.clip(v, x, np.float32(2))
+    )
+    out = (
+        out
+        + F.maximum(x, v)
+        + F.leaky_relu(v, x)
+        + F.take([v, x], np.int64(1))
+        + F.logsumexp(np.array([x, v]))
+        + np.mean(np.array([v, x]))
+    )
     out.backward(np.float64(2.0))
     for node in walk(out):
         assert type(node.data) is (bool if isinstance(node, Condition) else float)
         assert type(node.grad) is float
         assert all(type(o) in (float, Value, Condition) for o in node.operands)
         assert all(p is None or type(p) is float for p in getattr(node, "partials", ()))
-    for plain in (F.exp(x), F.maximum(x, 1), F.mean(np.array([x])), F.softmax(np.array([x, x]))[0], F.where(np.bool_(True), x, 1), abs(x) and F.abs(x)):
+    for plain in (
+        F.exp(x),
+        F.maximum(x, 1),
+        F.mean(np.array([x])),
+        F.softmax(np.array([x, x]))[0],
+        F.where(np.bool_(True), x, 1),
+        abs(x) and F.abs(x),
+    ):
         assert type(plain) is float
 
 
@@ -340,14 +412,20 @@ def test_numpy_is_not_needed() -> None:
         "from microgradnet.value import Value; from microgradnet import functions as F\n"
         "from microgradnet.transforms import grad, hessian, jvp; from microgradnet.graph import Graph\n"
         "x = Value(2.0, 'x'); y = F.dot([x, x], [1.0, x]) + F.where(x > 1, x, 0.0) + F.logsumexp([x, 1])\n"
-        "y.backward(); print(y.data, Graph(y).gradient()[0] == x.grad, hessian(lambda v: v[0] ** 3)([2.0]), jvp(F.sin, (0.0,), (1.0,)))\n"
+        "y.backward(); print(y.data, Graph(y).gradient()[0] == x.grad)\n"
+        "print(hessian(lambda v: v[0] ** 3)([2.0]), jvp(F.sin, (0.0,), (1.0,)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(oracles.HERE.parent)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(oracles.HERE.parent)}
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1:] == ["True", "[[12.0]]", "(0.0,", "1.0)"]
 
 
 def test_import_does_not_load_numpy() -> None:
-    code = "import sys, microgradnet, microgradnet.transforms; print([m for m in sys.modules if m.split('.')[0] in ('numpy', 'rich', 'graphviz', 'matplotlib')])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(oracles.HERE.parent)})
+    heavy = ("numpy", "rich", "graphviz", "matplotlib")
+    code = f"import sys, microgradnet; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(oracles.HERE.parent)}
+    )
     assert (done.stdout, done.stderr) == ("[]\n", "")

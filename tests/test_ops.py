@@ -31,7 +31,7 @@ def test_every_operation_has_rows_and_every_row_an_operation() -> None:
     assert len(oracles.read_cases("edge-cases.csv")) == 634
 
 
-# --- every row of the CSV -----------------------------------------------------------------------------------------------
+# --- every row of the CSV --------------------------------------------------------------------------------------------
 
 
 def leaves_of(case: Case, constant: frozenset[int] = frozenset()) -> list[Any]:
@@ -125,14 +125,14 @@ def test_csv_forward_mode(case: Case) -> None:
         assert agrees(value, case.value, case.op, False)
 
 
-# --- operations without rows: what they stand for --------------------------------------------------------------------------
+# --- operations without rows: what they stand for --------------------------------------------------------------------
 
 AWKWARD = (0.0, -0.0, 1.0, -2.5, 0.1, 1e308, -1e308, 5e-324, inf, -inf, nan)
 
 
 def same(a: float, b: float) -> bool:
     """Bit by bit, but any nan is as good as another."""
-    return a == b and math.copysign(1.0, a) == math.copysign(1.0, b) or (math.isnan(a) and math.isnan(b))
+    return (a == b and math.copysign(1.0, a) == math.copysign(1.0, b)) or (math.isnan(a) and math.isnan(b))
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -195,7 +195,7 @@ def test_take_is_the_one_taken() -> None:
             graph.replay({"i": bad})
 
 
-# --- rules 6 and section 3: a mask selects, it does not multiply ------------------------------------------------------------
+# --- rules 6 and section 3: a mask selects, it does not multiply -----------------------------------------------------
 
 # Written as in the contract; each at its point, with the derivative there.
 TRAPS: list[tuple[str, Callable[[Any], Any], float, float]] = [
@@ -227,7 +227,9 @@ STAYS_NAN: list[tuple[str, Callable[[Any], Any], float]] = [
     ("sqrt(x)**2", lambda x: F.sqrt(x) ** 2, 0.0),
     ("1/(1 + exp(-x))", lambda x: 1 / (1 + F.exp(-x)), -710.0),
 ]
-trap = pytest.mark.parametrize(("function", "at", "slope"), [t[1:] for t in TRAPS], ids=[f"{t[0]} at {t[2]}" for t in TRAPS])
+trap = pytest.mark.parametrize(
+    ("function", "at", "slope"), [t[1:] for t in TRAPS], ids=[f"{t[0]} at {t[2]}" for t in TRAPS]
+)
 
 
 @trap
@@ -265,25 +267,42 @@ def test_second_derivative_through_a_zero_first_one() -> None:
 
 
 NOTHING_SENT = [
-    ("where", (1.0, 2.0, 3.0), {0, 2}), ("where", (0.0, 2.0, 3.0), {0, 1}), ("maximum", (1.0, 2.0), {0}),
-    ("maximum", (2.0, 1.0), {1}), ("maximum", (nan, 1.0), {0, 1}), ("minimum", (1.0, 2.0), {1}), ("relu", (-1.0,), {0}),
-    ("minimum", (1.0, nan), {0, 1}), ("relu", (0.0,), {0}), ("relu", (nan,), {0}), ("clip", (2.0, 0.0, 1.0), {0, 1}),
-    ("clip", (-2.0, 0.0, 1.0), {0, 2}), ("clip", (0.5, 0.0, 1.0), {1, 2}), ("clip", (nan, 0.0, 1.0), {0, 1, 2}),
-    ("pow_const", (inf, 0.0), {0, 1}), ("sign", (2.0,), {0}), ("floor", (2.0,), {0}), ("ceil", (2.0,), {0}),
-    ("trunc", (2.0,), {0}), ("round", (2.0,), {0}), ("take", (1.0, 2.0, 1.0), {0, 2}),
-]  # fmt: skip
+    ("where", (1.0, 2.0, 3.0), {0, 2}),
+    ("where", (0.0, 2.0, 3.0), {0, 1}),
+    ("maximum", (1.0, 2.0), {0}),
+    ("maximum", (2.0, 1.0), {1}),
+    ("maximum", (nan, 1.0), {0, 1}),
+    ("minimum", (1.0, 2.0), {1}),
+    ("relu", (-1.0,), {0}),
+    ("minimum", (1.0, nan), {0, 1}),
+    ("relu", (0.0,), {0}),
+    ("relu", (nan,), {0}),
+    ("clip", (2.0, 0.0, 1.0), {0, 1}),
+    ("clip", (-2.0, 0.0, 1.0), {0, 2}),
+    ("clip", (0.5, 0.0, 1.0), {1, 2}),
+    ("clip", (nan, 0.0, 1.0), {0, 1, 2}),
+    ("pow_const", (inf, 0.0), {0, 1}),
+    ("sign", (2.0,), {0}),
+    ("floor", (2.0,), {0}),
+    ("ceil", (2.0,), {0}),
+    ("trunc", (2.0,), {0}),
+    ("round", (2.0,), {0}),
+    ("take", (1.0, 2.0, 1.0), {0, 2}),
+]
 
 
 @pytest.mark.parametrize(("op", "operands", "nothing"), NOTHING_SENT)
 def test_what_is_not_selected_is_sent_nothing(op: str, operands: tuple[float, ...], nothing: set[int]) -> None:
     for partials in (
         PARTIALS[op](getattr(FLOATS, op)(*operands), *operands),
-        written(op)(*[x if i in constant_places(op, len(operands)) else Value(x) for i, x in enumerate(operands)]).partials,
+        written(op)(
+            *[x if i in constant_places(op, len(operands)) else Value(x) for i, x in enumerate(operands)]
+        ).partials,
     ):
         assert {i for i, p in enumerate(partials) if p is None} == nothing
 
 
-# --- mpmath ------------------------------------------------------------------------------------------------------------
+# --- mpmath ----------------------------------------------------------------------------------------------------------
 
 
 @every_operation
@@ -316,19 +335,74 @@ def test_worst_ulp_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None
     assert "Measured absolutely" in out
 
 
+class InMpmath:
+    """The namespace that a rule of the table asks for, in mpmath: the rule itself can then be held to 40 digits."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        row = TABLE[name]
+        return oracles.EXACT[name].value if row.primitive else lambda *x: row.value(self, *x)
+
+    def plain(self, x: Any) -> Any:
+        return x
+
+    def peak(self, x: Any) -> Any:
+        return max(x)
+
+    def is_zero(self, constant: Any) -> bool:
+        return bool(constant == 0)
+
+
+@every_operation
+def test_rules_are_exact_formulas(op: str) -> None:
+    """What is left are the roundings of ln 2, √2 … as doubles; a wrong term could not hide below them."""
+    f, row = InMpmath(), TABLE[op]
+
+    @given(x=oracles.operands(op))
+    @examples(15)
+    def holds(x: tuple[float, ...]) -> None:
+        with oracles.mp.workdps(700):  # 1 - y * y wants digits where y is near 1
+            point = [oracles.mpf(v) for v in x]
+            exact = oracles.EXACT[op]
+            y = exact.value(*point)
+            if not row.primitive:
+                assert abs(row.value(f, *point) - y) <= abs(y) * 1e-12
+            for found, truth in zip(row.partials(f, y, *point), exact.partials(*point), strict=True):
+                if truth is not None:
+                    assert abs((0 if found is None else found) - truth) <= abs(truth) * 1e-12 + oracles.mpf(10) ** -600
+
+    holds()
+
+
 def test_derivative_of_a_power_with_an_exact_exponent() -> None:
     for c in (-3.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0, 10.0):
         for k in range(200):
             x = 10.0 ** (-2 + 4 * k / 199)
             value = FLOATS.pow_const(x, c)
-            assert [e for e in oracles.errors("pow_const", (x, c), value, PARTIALS["pow_const"](value, x, c)) if e.size > 1.6] == []
+            assert [
+                e
+                for e in oracles.errors("pow_const", (x, c), value, PARTIALS["pow_const"](value, x, c))
+                if e.size > 1.6
+            ] == []
 
 
 def test_torch_gives_the_same() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is an oracle where it is installed")
-    names = {"exp": "exp", "log": "log", "sqrt": "sqrt", "sin": "sin", "tan": "tan", "atan": "atan", "tanh": "tanh",
-             "sigmoid": "sigmoid", "softplus": "nn.functional.softplus", "relu": "relu", "erf": "erf",
-             "gelu": "nn.functional.gelu", "silu": "nn.functional.silu", "log1p": "log1p"}  # fmt: skip
+    names = {
+        "exp": "exp",
+        "log": "log",
+        "sqrt": "sqrt",
+        "sin": "sin",
+        "tan": "tan",
+        "atan": "atan",
+        "tanh": "tanh",
+        "sigmoid": "sigmoid",
+        "softplus": "nn.functional.softplus",
+        "relu": "relu",
+        "erf": "erf",
+        "gelu": "nn.functional.gelu",
+        "silu": "nn.functional.silu",
+        "log1p": "log1p",
+    }
     for op, path in names.items():
         theirs: Any = torch
         for part in path.split("."):
@@ -342,7 +416,7 @@ def test_torch_gives_the_same() -> None:
             assert x.grad == pytest.approx(t.grad.item(), rel=1e-12)
 
 
-# --- section 7: what raises ------------------------------------------------------------------------------------------------
+# --- section 7: what raises ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("op", sorted(set(TABLE) - {"add", "sub", "mul", "div", "neg", "pow_const", "rpow_const"}))
@@ -350,29 +424,21 @@ def test_torch_gives_the_same() -> None:
 def test_a_wrong_kind_is_named(op: str, bad: Any) -> None:
     function = getattr(F, op)
     variadic, count = TABLE[op].variadic, len(TABLE[op].operands)
-    with pytest.raises(TypeError, match=r"number|Value|list|iterable|NoneType|len\(\)|str") as caught:
-        if op == "dot":
-            function([Value(1.0), Value(2.0)], [bad, 1.0])
-        elif op == "take":
-            function([Value(1.0), bad], 0)
-        elif variadic:
-            function([Value(1.0), bad])
-        else:
-            function(*[bad] * count)
-    if op != "pow":
-        assert type(bad).__name__ in str(caught.value)
+    operands: list[Any] = [[Value(1.0), bad]] if variadic else [bad] * count
+    operands += {"dot": [[1.0, 2.0]], "take": [0]}.get(op, [])
+    with pytest.raises(TypeError, match=rf"{op} wants numbers or Values, got {type(bad).__name__}"):
+        function(*operands)
 
 
-@pytest.mark.parametrize("op", sorted(set(TABLE) - {"where", "pow_const", "rpow_const", "add", "sub", "mul", "div", "neg"}))
+@pytest.mark.parametrize(
+    "op", sorted(set(TABLE) - {"where", "pow_const", "rpow_const", "add", "sub", "mul", "div", "neg"})
+)
 def test_a_condition_is_no_number(op: str) -> None:
     condition, count = Value(1.0) > 0, len(TABLE[op].operands)
+    operands: list[Any] = [[Value(1.0), condition]] if TABLE[op].variadic else [condition] * count
+    operands += {"dot": [[1.0, 2.0]], "take": [0]}.get(op, [])
     with pytest.raises(TypeError, match="comparison"):
-        if op == "dot":
-            F.dot([Value(1.0)], [condition])
-        elif TABLE[op].variadic:
-            getattr(F, op)([Value(1.0), condition], *([0] if op == "take" else []))
-        else:
-            getattr(F, op)(*[condition] * count)
+        getattr(F, op)(*operands)
 
 
 def test_where_takes_a_condition_only_as_its_first_operand() -> None:
@@ -387,7 +453,7 @@ def test_where_takes_a_condition_only_as_its_first_operand() -> None:
 def test_nothing_to_work_on(function: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="needs at least one operand"):
         function([])
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(ValueError, match="maximum needs two operands"):
         F.maximum()  # type: ignore[call-overload]
 
 

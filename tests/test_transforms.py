@@ -19,19 +19,31 @@ from microgradnet.ops import TABLE
 from microgradnet.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from microgradnet.value import Value
 
-# --- second derivatives of every operation --------------------------------------------------------------------------------
+# --- second derivatives of every operation ---------------------------------------------------------------------------
 
 # Points of moderate size, away from kinks and singularities, where a difference of first derivatives means something.
 MODERATE: dict[str, list[tuple[float, float]]] = {
-    **{op: [(0.3, 4.0)] for op in "log log2 log10 sqrt log1p".split()},
-    **{op: [(-0.8, 0.8)] for op in "asin acos atanh".split()},
-    "acosh": [(1.3, 5.0)], "tan": [(-1.2, 1.2)], "div": [(-3.0, 3.0), (0.4, 3.0)], "pow": [(0.4, 3.0), (-2.5, 2.5)],
-    "pow_const": [(0.4, 3.0), (-2.5, 2.5)], "rpow_const": [(0.4, 3.0), (-2.5, 2.5)], "atan2": [(0.3, 3.0), (-3.0, 3.0)],
-    "hypot": [(0.3, 3.0), (-3.0, 3.0)], "leaky_relu": [(0.1, 3.0), (0.01, 0.5)], "elu": [(-3.0, -0.1), (0.5, 1.5)],
-    "where": [(0.0, 1.0), (-2.0, 2.0), (-2.0, 2.0)], "clip": [(-3.0, 3.0), (-1.0, -0.5), (0.5, 1.0)],
-    "softmax": [(-2.0, 2.0)] * 3 + [(1.0, 1.0)], "take": [(-2.0, 2.0)] * 3 + [(2.0, 2.0)], "logsumexp": [(-2.0, 2.0)] * 3,
-    "sum": [(-2.0, 2.0)] * 3, "mean": [(-2.0, 2.0)] * 3, "dot": [(-2.0, 2.0)] * 5,
-}  # fmt: skip
+    **{op: [(0.3, 4.0)] for op in ["log", "log2", "log10", "sqrt", "log1p"]},
+    **{op: [(-0.8, 0.8)] for op in ["asin", "acos", "atanh"]},
+    "acosh": [(1.3, 5.0)],
+    "tan": [(-1.2, 1.2)],
+    "div": [(-3.0, 3.0), (0.4, 3.0)],
+    "pow": [(0.4, 3.0), (-2.5, 2.5)],
+    "pow_const": [(0.4, 3.0), (-2.5, 2.5)],
+    "rpow_const": [(0.4, 3.0), (-2.5, 2.5)],
+    "atan2": [(0.3, 3.0), (-3.0, 3.0)],
+    "hypot": [(0.3, 3.0), (-3.0, 3.0)],
+    "leaky_relu": [(0.1, 3.0), (0.01, 0.5)],
+    "elu": [(-3.0, -0.1), (0.5, 1.5)],
+    "where": [(0.0, 1.0), (-2.0, 2.0), (-2.0, 2.0)],
+    "clip": [(-3.0, 3.0), (-1.0, -0.5), (0.5, 1.0)],
+    "softmax": [(-2.0, 2.0)] * 3 + [(1.0, 1.0)],
+    "take": [(-2.0, 2.0)] * 3 + [(2.0, 2.0)],
+    "logsumexp": [(-2.0, 2.0)] * 3,
+    "sum": [(-2.0, 2.0)] * 3,
+    "mean": [(-2.0, 2.0)] * 3,
+    "dot": [(-2.0, 2.0)] * 5,
+}
 
 
 def moderate(op: str) -> st.SearchStrategy[list[float]]:
@@ -118,18 +130,31 @@ def test_hessians_are_symmetric(op: str) -> None:
 
 
 EDGES_AT_SECOND_ORDER = [
-    ("x**2 at 0", lambda x: x**2, 0.0, 2.0), ("x**3 at 0", lambda x: x**3, 0.0, 0.0), ("x**1 at 0", lambda x: x**1, 0.0, 0.0),
-    ("x*x at 0", lambda x: x * x, 0.0, 2.0), ("hypot(x, 0) at 0", lambda x: F.hypot(x, 0.0), 0.0, 0.0),
-    ("hypot(1, x) at 0", lambda x: F.hypot(1.0, x), 0.0, 1.0), ("elu at 0", lambda x: F.elu(x), 0.0, 1.0),
-    ("elu at 1000", lambda x: F.elu(x), 1000.0, 0.0), ("softplus at 1000", F.softplus, 1000.0, 0.0),
-    ("softplus at -1000", F.softplus, -1000.0, 0.0), ("sigmoid at 1000", F.sigmoid, 1000.0, 0.0),
-    ("sigmoid at -1000", F.sigmoid, -1000.0, 0.0), ("tanh at 1000", F.tanh, 1000.0, 0.0), ("abs at 0", abs, 0.0, 0.0),
-    ("gelu at 0", F.gelu, 0.0, math.sqrt(2 / math.pi)), ("silu at 0", F.silu, 0.0, 0.5), ("2**x at 0", lambda x: 2**x, 0.0, math.log(2) ** 2),
-    ("(-2)**x**0", lambda x: (-2.0) ** (x * 0 + 2), 1.0, None), ("log1p(exp x) at 800", lambda x: F.log1p(F.exp(x)), 800.0, None),
-]  # fmt: skip
+    ("x**2 at 0", lambda x: x**2, 0.0, 2.0),
+    ("x**3 at 0", lambda x: x**3, 0.0, 0.0),
+    ("x**1 at 0", lambda x: x**1, 0.0, 0.0),
+    ("x*x at 0", lambda x: x * x, 0.0, 2.0),
+    ("hypot(x, 0) at 0", lambda x: F.hypot(x, 0.0), 0.0, 0.0),
+    ("hypot(1, x) at 0", lambda x: F.hypot(1.0, x), 0.0, 1.0),
+    ("elu at 0", lambda x: F.elu(x), 0.0, 1.0),
+    ("elu at 1000", lambda x: F.elu(x), 1000.0, 0.0),
+    ("softplus at 1000", F.softplus, 1000.0, 0.0),
+    ("softplus at -1000", F.softplus, -1000.0, 0.0),
+    ("sigmoid at 1000", F.sigmoid, 1000.0, 0.0),
+    ("sigmoid at -1000", F.sigmoid, -1000.0, 0.0),
+    ("tanh at 1000", F.tanh, 1000.0, 0.0),
+    ("abs at 0", abs, 0.0, 0.0),
+    ("gelu at 0", F.gelu, 0.0, math.sqrt(2 / math.pi)),
+    ("silu at 0", F.silu, 0.0, 0.5),
+    ("2**x at 0", lambda x: 2**x, 0.0, math.log(2) ** 2),
+    ("(-2)**x**0", lambda x: (-2.0) ** (x * 0 + 2), 1.0, None),
+    ("log1p(exp x) at 800", lambda x: F.log1p(F.exp(x)), 800.0, None),
+]
 
 
-@pytest.mark.parametrize(("function", "at", "wanted"), [e[1:] for e in EDGES_AT_SECOND_ORDER], ids=[e[0] for e in EDGES_AT_SECOND_ORDER])
+@pytest.mark.parametrize(
+    ("function", "at", "wanted"), [e[1:] for e in EDGES_AT_SECOND_ORDER], ids=[e[0] for e in EDGES_AT_SECOND_ORDER]
+)
 def test_second_derivatives_at_edges(function: Any, at: float, wanted: float | None) -> None:
     second = grad(grad(function))(at)
     assert math.isnan(second) if wanted is None else second == pytest.approx(wanted, rel=1e-15, abs=0)
@@ -152,7 +177,7 @@ def test_derivatives_to_order_five(name: str, at: float) -> None:
         assert derivative(at) == pytest.approx(wanted, rel=1e-10, abs=1e-12)
 
 
-# --- the doors agree with one another ------------------------------------------------------------------------------------------
+# --- the doors agree with one another --------------------------------------------------------------------------------
 
 
 def smooth(v: Any) -> Any:
@@ -171,9 +196,16 @@ vectors = st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3)
 @examples(25)
 def test_doors_agree_and_are_right(x: list[float], v: list[float]) -> None:
     with mp.workdps(30):
-        slopes = [float(mp.diff(smooth_exact, tuple(map(mpf, x)), tuple(int(i == j) for j in range(3)))) for i in range(3)]
-        wanted = [[float(mp.diff(smooth_exact, tuple(map(mpf, x)), tuple(int(i == k) + int(j == k) for k in range(3))))
-                   for j in range(3)] for i in range(3)]  # fmt: skip
+        slopes = [
+            float(mp.diff(smooth_exact, tuple(map(mpf, x)), tuple(int(i == j) for j in range(3)))) for i in range(3)
+        ]
+        wanted = [
+            [
+                float(mp.diff(smooth_exact, tuple(map(mpf, x)), tuple(int(i == k) + int(j == k) for k in range(3))))
+                for j in range(3)
+            ]
+            for i in range(3)
+        ]
     near = {"rel": 1e-11, "abs": 1e-12}
     value, gradient = value_and_grad(smooth)(x)
     assert type(value) is float
@@ -211,7 +243,7 @@ def test_jacobian_of_several_results(x: list[float]) -> None:
     assert [column["more"][1][0] for column in columns] == [1.0, -1.0, 0.0]
 
 
-# --- structures -------------------------------------------------------------------------------------------------------------------
+# --- structures ------------------------------------------------------------------------------------------------------
 
 
 class Point(NamedTuple):
@@ -220,7 +252,12 @@ class Point(NamedTuple):
 
 
 def test_structures_come_back_in_their_shape() -> None:
-    p = {"layers": [{"w": [1.0, 2.0], "b": 3}, (4.0,)], "at": Point(5.0, 6.0), "matrix": np.array([[1.0, 2.0], [3.0, 4.0]]), "none": []}
+    p = {
+        "layers": [{"w": [1.0, 2.0], "b": 3}, (4.0,)],
+        "at": Point(5.0, 6.0),
+        "matrix": np.array([[1.0, 2.0], [3.0, 4.0]]),
+        "none": [],
+    }
 
     def function(p: Any) -> Any:
         first, (last,) = p["layers"]
@@ -246,7 +283,9 @@ def test_arrays() -> None:
     slope = grad(lambda v: np.dot(v, v))(a)
     assert slope.dtype == float
     np.testing.assert_array_equal(slope, 2 * a)
-    np.testing.assert_array_equal(hessian(lambda v: np.dot(v, v) * v[0])(a), [[6.0, 4.0, 6.0], [4.0, 2.0, 0.0], [6.0, 0.0, 2.0]])
+    np.testing.assert_array_equal(
+        hessian(lambda v: np.dot(v, v) * v[0])(a), [[6.0, 4.0, 6.0], [4.0, 2.0, 0.0], [6.0, 0.0, 2.0]]
+    )
     j = jacobian(lambda v: b @ v)(a)
     assert (j.dtype, j.shape) == (float, (2, 3))
     np.testing.assert_array_equal(j, b)
@@ -296,7 +335,7 @@ def test_grad_wants_one_number() -> None:
         jvp(lambda x: x[0], ([1.0, 2.0],), ([1.0],))
 
 
-# --- derivatives within derivatives ----------------------------------------------------------------------------------------------------
+# --- derivatives within derivatives ----------------------------------------------------------------------------------
 
 
 def test_perturbations_are_not_confused() -> None:
@@ -309,7 +348,7 @@ def test_perturbations_are_not_confused() -> None:
     assert grad(lambda x: grad(lambda x: x * x)(x) * x)(3.0) == 12.0
     assert grad(lambda x: hessian(lambda y: x * y**3)(2.0))(5.0) == 12.0
     assert hessian(lambda x: grad(lambda y: (x * y) ** 2)(x))(1.0) == 12.0  # 2x³, whose second derivative is 12x
-    shift = lambda f: lambda x: grad(lambda h: f(x + h))(0.0)  # noqa: E731 — the derivative as an operator on functions
+    shift = lambda f: lambda x: grad(lambda h: f(x + h))(0.0)
     assert shift(shift(lambda x: x**3))(2.0) == 12.0
 
 
@@ -354,8 +393,17 @@ def test_closures() -> None:
 
 
 def test_plain_numbers_come_back_plain() -> None:
-    for found in (grad(F.sin)(1), grad(F.sin)(np.float64(1)), grad(grad(F.sin))(True), hvp(F.sin, 1, 1), jacobian(F.sin)(1),
-                  grad(lambda x: 3)(1.0), hessian(lambda x: x)(1.0), *jvp(F.sin, (1,), (1,)), *value_and_grad(F.sin)(1)):  # fmt: skip
+    for found in (
+        grad(F.sin)(1),
+        grad(F.sin)(np.float64(1)),
+        grad(grad(F.sin))(True),
+        hvp(F.sin, 1, 1),
+        jacobian(F.sin)(1),
+        grad(lambda x: 3)(1.0),
+        hessian(lambda x: x)(1.0),
+        *jvp(F.sin, (1,), (1,)),
+        *value_and_grad(F.sin)(1),
+    ):
         assert type(found) is float
 
 
