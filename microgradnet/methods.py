@@ -198,7 +198,8 @@ def _array_ufunc(self: Value, ufunc: Any, method: str, *inputs: Any, **options: 
         import numpy
 
         objects = [x if hasattr(x, "shape") else numpy.array(x, dtype=object) for x in inputs]
-        result = numpy.frompyfunc(function, len(inputs), 1)(*objects)
+        with numpy.errstate(all="ignore"):
+            result = numpy.frompyfunc(function, len(inputs), 1)(*objects)
     else:
         plain = [x.item() if hasattr(x, "shape") else x for x in inputs]
         result = function(*[operand(x, ufunc.__name__) for x in plain])

@@ -78,9 +78,7 @@ def test_the_article_by_hand_stays_together() -> None:
             w1, w2, b1 = w1 - 0.1 * d1 * x1, w2 - 0.1 * d1 * x2, b1 - 0.1 * d1
             w3, w4, b2 = w3 - 0.1 * d2 * x1, w4 - 0.1 * d2 * x2, b2 - 0.1 * d2
             w5, w6, b3 = w5 - 0.1 * d3 * h1, w6 - 0.1 * d3 * h2, b3 - 0.1 * d3
-        outputs = [
-            f(w5 * f(w1 * x1 + w2 * x2 + b1) + w6 * f(w3 * x1 + w4 * x2 + b2) + b3) for x1, x2 in PEOPLE
-        ]
+        outputs = [f(w5 * f(w1 * x1 + w2 * x2 + b1) + w6 * f(w3 * x1 + w4 * x2 + b2) + b3) for x1, x2 in PEOPLE]
         by_hand.append(sum((t - o) ** 2 for t, o in zip(SEXES, outputs, strict=True)) / 4)
     model = article()
     history = fit(model, PEOPLE, SEXES, epochs=200)

@@ -307,9 +307,7 @@ def training_cases() -> list[dict[str, Any]]:
                 optimiser.step()
             with torch.no_grad():
                 losses.append(loss_of(slice(None)).item())
-        cases.append(
-            settings | {"start": start, "X": X, "y": y, "losses": losses, "parameters": flat(layers, "data")}
-        )
+        cases.append(settings | {"start": start, "X": X, "y": y, "losses": losses, "parameters": flat(layers, "data")})
     return cases
 
 
