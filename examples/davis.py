@@ -11,7 +11,8 @@ from pathlib import Path
 
 from microgradnet import fit, losses
 from microgradnet.nn import MLP
-from microgradnet.tabular import read, split
+from microgradnet.sheet import read
+from microgradnet.tabular import split
 
 KG_PER_POUND, CM_PER_INCH = 0.45359237, 2.54
 

@@ -202,7 +202,7 @@ class Graph:
         for number, anew in enumerate(self.evaluate({})):
             old = self.data[number]
             if anew != old and (anew == anew or old == old):
-                readers = [self.names[o] for o in self.operands[number] if o.__class__ is int]
+                readers = dict.fromkeys(self.names[o] for o in self.operands[number] if o.__class__ is int)
                 raise StaleGraphError(
                     f"{self.names[number]} is {old!r}, but from {', '.join(readers)} as they are now it would be "
                     f"{anew!r}: data changed after the graph was built; compute the result again, then ask for this"

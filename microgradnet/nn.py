@@ -19,9 +19,10 @@ from typing import Any, Self, TypeAlias
 
 from microgradnet import functions
 from microgradnet.errors import InputError
+from microgradnet.files import write_atomically
 from microgradnet.value import Value
 
-__all__ = ["ACTIVATIONS", "INITS", "MLP", "Layer", "Module", "Neuron", "write_atomically"]
+__all__ = ["ACTIVATIONS", "INITS", "MLP", "Layer", "Module", "Neuron"]
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "softplus", "sin")
 INITS = ("uniform", "xavier", "he", "article", "zeros")
@@ -488,30 +489,6 @@ def _plain(output: Any) -> Any:
     if isinstance(output, Value):
         return output.data
     return [_plain(v) for v in output] if hasattr(output, "__iter__") else float(output)
-
-
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file as UTF-8, whole or not at all. InputError, naming the file, if it cannot be written.
-
-    The text goes to a new file beside it, which then takes its place in one step.
-    """
-    try:
-        place = os.path.realpath(path)
-        new = f"{place}.{os.getpid()}.{random.SystemRandom().getrandbits(32):08x}.new"
-        try:
-            with open(new, "x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, place)
-        except BaseException:
-            if os.path.exists(new):
-                os.remove(new)
-            raise
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{os.fspath(path)}: cannot be written: {getattr(error, 'strerror', None) or error}"
-        ) from error
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -328,7 +328,7 @@ TABLE: dict[str, Row] = {
         # selections and steps
         _primitive("where", "c a b", lambda c, a, b: a if c else b,
                    lambda f, y, c, a, b: (None, f.where(c, 1.0, None), f.where(c, None, 1.0)),
-                   "a if the condition c holds, else b"),
+                   "a if the condition c holds, else b", constants="c"),
         _composite("maximum", "a b", lambda f, a, b: f.where(a > b, a, f.where(b >= a, b, a + b)),
                    _maximum_partials, "the larger; a tie shares the gradient", symbol="max"),
         _composite("minimum", "a b", lambda f, a, b: f.where(a < b, a, f.where(b <= a, b, a + b)),

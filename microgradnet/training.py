@@ -19,8 +19,9 @@ from typing import Any, TypeAlias
 
 from microgradnet import functions
 from microgradnet.errors import InputError
+from microgradnet.files import write_atomically
 from microgradnet.losses import LOSSES
-from microgradnet.nn import Module, write_atomically
+from microgradnet.nn import Module
 from microgradnet.optim import SGD, Optimizer
 from microgradnet.value import Value
 

@@ -15,7 +15,8 @@ import pytest
 
 from microgradnet import optim
 from microgradnet.cli import main
-from microgradnet.tabular import TableModel, read
+from microgradnet.sheet import read
+from microgradnet.tabular import TableModel
 
 REPOSITORY = Path(__file__).parent.parent
 DAVIS = REPOSITORY / "examples" / "data" / "davis.csv"

@@ -22,7 +22,7 @@ PACKAGE = REPOSITORY / "microgradnet"
 
 FLOORS = [
     ["errors"],
-    ["article", "finite", "display"],
+    ["article", "finite", "display", "files", "sheet"],
     ["ops"],
     ["notation"],
     ["graph"],

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from microgradnet import functions, nn
 from microgradnet.errors import InputError
-from microgradnet.nn import ACTIVATIONS, INITS, MLP, Layer, Module, Neuron, write_atomically
+from microgradnet.files import write_atomically
+from microgradnet.nn import ACTIVATIONS, INITS, MLP, Layer, Module, Neuron
 from microgradnet.value import Value
 
 FROZEN = json.loads((Path(__file__).parent / "frozen" / "networks.json").read_text(encoding="utf-8"))["cases"]

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from microgradnet import InputError
 from microgradnet.nn import MLP
-from microgradnet.tabular import Prediction, Problem, Settings, Sheet, TableModel, problem, read, split, train, written
+from microgradnet.sheet import Sheet, read
+from microgradnet.tabular import Prediction, Problem, Settings, TableModel, problem, split, train, written
 
 DAVIS = Path(__file__).parent.parent / "examples" / "data" / "davis.csv"
 

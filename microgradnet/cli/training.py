@@ -60,12 +60,12 @@ def add(subparsers: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from microgradnet import tabular
+    from microgradnet import sheet, tabular
 
     settings = _settings(args)
     _check_places(args)
     found = tabular.problem(
-        tabular.read(args.data),
+        sheet.read(args.data),
         args.target,
         inputs=None if args.inputs is None else _names(args.inputs),
         ignore=_names(args.ignore),
@@ -93,13 +93,13 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from microgradnet import tabular
-    from microgradnet.nn import write_atomically
+    from microgradnet import sheet, tabular
+    from microgradnet.files import write_atomically
 
     model = tabular.TableModel.load(args.model)
     if args.out:
         _check_place("--out", args.out, [args.model, args.data])
-    rows = model.rows(tabular.read(args.data))
+    rows = model.rows(sheet.read(args.data))
     try:
         text = tabular.written(model.predict(rows))
     except InputError as error:
@@ -182,8 +182,11 @@ def _suffix(path: str) -> str:
 
 
 def _save_plot(history: History, path: str) -> None:
-    """Draw the loss into a new file, which then takes its place in one step."""
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.realpath(path))) as folder:
-        new = os.path.join(folder, "plot")
-        history.plot().figure.savefig(new, format=_suffix(path))
-        os.replace(new, os.path.realpath(path))
+    """Draw the loss, and write the picture whole or not at all."""
+    from io import BytesIO
+
+    from microgradnet.files import write_atomically
+
+    picture = BytesIO()
+    history.plot().figure.savefig(picture, format=_suffix(path))
+    write_atomically(path, picture.getvalue())

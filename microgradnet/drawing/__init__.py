@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from microgradnet.drawing.dot import digraph
 from microgradnet.drawing.render import lay_out
 from microgradnet.drawing.text import shorten
 from microgradnet.errors import InputError
+from microgradnet.files import write_atomically
 from microgradnet.graph import Graph
 from microgradnet.value import Value
 
@@ -121,7 +121,7 @@ class Drawing:
         if not target.parent.is_dir():
             raise InputError(f"{target}: there is no folder {target.parent}; make it first")
         content = self.dot.source.encode() if form == "dot" else self._rendered(form)
-        _write_whole(target, content)
+        write_atomically(target, content)
         return target
 
     def _rendered(self, form: str) -> bytes:
@@ -132,16 +132,3 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f'<Drawing of {self._title}; .save("picture.svg") writes it>'
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    target = Path(os.path.realpath(target))  # a link stays a link
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            beside.write_bytes(content)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{target} could not be written: {error.strerror or error}; choose another place") from None
