@@ -42,7 +42,7 @@ def formula(text: str, values: Mapping[str, Any]) -> Any:
     Raises InputError, which points at the column, for anything else, and for a name without a number.
 
     >>> formula("max(w, 0) * 2", {"w": 3.0})
-    Value(6.0, grad=0.0, made by mul(3.0, 2.0))
+    Value(6.0, grad=0.0, made by mul(Value(3.0), 2.0))
     >>> formula("w.data", {"w": 3.0})
     Traceback (most recent call last):
     microgradnet.errors.InputError: column 1: a formula has no attributes: w.data

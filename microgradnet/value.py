@@ -363,4 +363,4 @@ def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
 
 
 def _short(x: Any) -> str:
-    return x.label or f"{x.data!r}" if x.__class__ is Value else repr(x)
+    return (x.label or f"Value({x.data!r})") if x.__class__ is Value else repr(x)

@@ -412,7 +412,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_folder_in_the_files_place_is_left_alone(tmp_path):
     (tmp_path / "L.dot").mkdir()
-    with pytest.raises(InputError, match=r"L\.dot could not be written"):
+    with pytest.raises(InputError, match=r"L\.dot: cannot be written"):
         draw(Value(1.0)).save(tmp_path / "L.dot")
     assert [p.name for p in tmp_path.iterdir()] == ["L.dot"]
 
@@ -425,7 +425,7 @@ def test_when_the_disk_fails_the_old_file_stays_and_nothing_else(tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(InputError, match=r"L\.dot could not be written: No space left on device"):
+    with pytest.raises(InputError, match=r"L\.dot: cannot be written: No space left on device"):
         draw(Value(1.0)).save(target)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("L.dot", "old")]
 

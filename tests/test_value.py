@@ -206,7 +206,7 @@ def test_repr_tells_data_grad_label_and_how_it_was_made() -> None:
     y.backward()
     assert repr(x) == f"Value(2.0, grad={x.grad!r}, label='x')"
     assert repr(x * 3) == "Value(6.0, grad=0.0, made by mul(x, 3.0))"
-    assert "made by exp(6.0)" in repr(y)
+    assert "made by exp(Value(6.0))" in repr(y)
 
 
 def test_name_labels_what_has_no_label() -> None:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 PAGE = """# The table of operations
 
 Printed from the table itself by `microgradnet ops --markdown`. y is the operation's own result; `a if c else b` is `a`
-where the condition c holds and `b` elsewhere. A derivative of 0 may also mean that nothing is sent at all (where `relu`,
-`maximum`, `where`, `clip` and `take` do not select an operand), so that a nan or an infinity there does no harm. An
-operand that is always a plain number, such as the c of `x**c`, has no derivative. Operations of any number of operands are
-written for two (`take` and `softmax`: for the place 0).
+where the condition c holds and `b` elsewhere. A derivative of 0 may also mean that nothing is sent at all (where
+`relu`, `maximum`, `where`, `clip` and `take` do not select an operand), so that a nan or an infinity there does no
+harm. An operand that is always a plain number, such as the c of `x**c`, has no derivative. Operations of any number
+of operands are written for two (`take` and `softmax`: for the place 0).
 
 """
 
