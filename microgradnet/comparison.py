@@ -9,16 +9,15 @@ plus what the last digits of the intermediate results do to the local derivative
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from microgradnet import finite
 from microgradnet.display import Shown, Table, digits, fixed, magnitude
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
-from microgradnet.notation import PARTIALS
 from microgradnet.value import Value, number
 
 __all__ = ["Comparison", "Line", "compare"]
@@ -68,7 +67,7 @@ class Comparison(Shown):
         return self.ok
 
     @property
-    def by_hand(self) -> bool:
+    def has_by_hand(self) -> bool:
         """Whether derivatives by hand were given."""
         return any(line.by_hand is not None for line in self.lines)
 
@@ -80,9 +79,9 @@ class Comparison(Shown):
             difference = "-" if math.isnan(line.finite_difference) else _shown(line.finite_difference, 7)
             rows.append([f"∂{self.of}/∂{line.name}", _shown(line.autograd, 9), *hand, difference, line.verdict])
         return Table(
-            ["parameter", "autograd", *(["by hand"] if self.by_hand else []), "finite diff.", "verdict"],
+            ["parameter", "autograd", *(["by hand"] if self.has_by_hand else []), "finite diff.", "verdict"],
             rows,
-            align="lrrrl" if self.by_hand else "lrrl",
+            align="lrrrl" if self.has_by_hand else "lrrl",
             styles=["good" if line.agrees else "bad" for line in self.lines],
             notes=[self.summary(), *self._third_opinion()],
         )
@@ -94,7 +93,7 @@ class Comparison(Shown):
     def summary(self) -> str:
         """The verdict on all of it, in one sentence."""
         wrong = [line.name for line in self.lines if not line.agrees]
-        n, other = len(self.lines), "by hand" if self.by_hand else "finite differences"
+        n, other = len(self.lines), "by hand" if self.has_by_hand else "finite differences"
         if not n:
             return "Nothing was compared."
         if not wrong:
@@ -145,7 +144,7 @@ def compare(value: Value, by_hand: Mapping[Any, float] | None = None, *, signifi
     lines = []
     for place, given in hand.items():
         autograd, tolerance = gradient[place], tolerances[place]
-        function = _function_of(graph, place)
+        function = partial(_root_at, graph, place)
         difference, confirms, verdict = _against_finite(function, graph.data[place], autograd, tolerance, noise)
         agrees = confirms
         if given is not None:
@@ -204,7 +203,7 @@ def _tolerances(graph: Graph, gradient: list[float]) -> list[float]:
 
     def absolute_and_uncertain(place: int) -> tuple[float | None, ...]:
         y = graph.data[place]
-        moved = [_partials_at(graph, place, y + d) for d in (uncertain[place], -uncertain[place])]
+        moved = [graph.partials(place, y + d) for d in (uncertain[place], -uncertain[place])]
         return tuple([
             None if p is None else abs(p) + max(_distance(p, up), _distance(p, down))
             for p, up, down in zip(graph.partials(place), *moved, strict=True)
@@ -233,13 +232,6 @@ def _uncertainties(graph: Graph) -> list[float]:
         if op in ("add", "sub") and len(nodes) == 1:
             uncertain[nodes[0]] = max(uncertain[nodes[0]], uncertain[place])
     return uncertain
-
-
-def _partials_at(graph: Graph, place: int, y: float) -> tuple[float | None, ...]:
-    """The local derivatives of a node if its result were `y`."""
-    operands = [graph.data[o] if type(o) is int else o for o in graph.operands[place]]
-    partials: tuple[float | None, ...] = PARTIALS[graph.operations[place]](y, *operands)
-    return partials
 
 
 def _distance(a: float, b: float | None) -> float:
@@ -319,11 +311,9 @@ def _against_finite(
     return difference, False, f"differs: ratio {digits(difference / autograd, 5)}"
 
 
-def _function_of(graph: Graph, place: int) -> Callable[[float], float]:
-    """The root as a function of one node: the graph replayed with the node cut off from what it was made of."""
-    cut = copy.copy(graph)
-    cut.operations = (*graph.operations[:place], "", *graph.operations[place + 1 :])
-    return lambda x: float(cut.evaluate({place: x})[-1])
+def _root_at(graph: Graph, place: int, x: float) -> float:
+    """The root's value if the node at `place` had the value x, whatever it was made of."""
+    return float(graph.evaluate({place: x})[-1])
 
 
 def _shown(x: float, n: int) -> str:

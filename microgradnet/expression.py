@@ -12,6 +12,7 @@ names, + - * / **, comparisons, if-else, the functions of the table) is refused,
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +27,7 @@ __all__ = ["formula", "names_in"]
 BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 TOO_DEEP = "the expression is too long or nested too deeply for Python's parser; build it in Python with Values instead"
-CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
+CONSTANTS = {"pi": math.pi, "e": math.e}
 _LISTS = ("dot", "take", "softmax")  # functions of lists or to lists: a formula has none
 FUNCTIONS = {name: getattr(functions, name) for name in functions.__all__ if name in TABLE and name not in _LISTS}
 FUNCTIONS |= {"max": functions.maximum, "min": functions.minimum, "σ": functions.sigmoid}
@@ -171,7 +172,7 @@ def _called(node: ast.Call, place: _Place, leaves: Mapping[str, Any]) -> Any:
     operands = [_evaluate(a, place, leaves) for a in node.args]
     try:
         return FUNCTIONS[node.func.id](*operands)
-    except TypeError:
+    except (TypeError, InputError):
         raise InputError(place.points(node, f"{node.func.id} does not take {len(operands)} such operands")) from None
 
 

@@ -17,7 +17,8 @@ from operator import add, mul
 
 from microgradnet import methods as methods  # gives Value its operators
 from microgradnet.errors import InputError
-from microgradnet.ops import TABLE, largest
+from microgradnet.notation import Numbers
+from microgradnet.ops import TABLE
 from microgradnet.value import Value, apply, node, operand
 
 __all__ = [
@@ -127,7 +128,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     >>> leaky_relu(-2.0), leaky_relu(Value(-2.0), 0.1).data
     (-0.02, -0.2)
     """
-    return apply("leaky_relu", x, _constant(slope, "slope of leaky_relu"))
+    return apply("leaky_relu", x, operand(slope, "the slope of leaky_relu"))
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -136,7 +137,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu(2.0), elu(-1000.0)
     (2.0, -1.0)
     """
-    return apply("elu", x, _constant(alpha, "alpha of elu"))
+    return apply("elu", x, operand(alpha, "the alpha of elu"))
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
@@ -278,13 +279,7 @@ def _at_least_one(values: Any, more: tuple[Any, ...], function: str) -> tuple[An
     return operands
 
 
-def _constant(x: Any, what: str) -> float:
-    if x.__class__ is Value:
-        raise TypeError(f"the {what} is a plain number without a gradient, got {x!r}; use .data")
-    return float(operand(x, what))
-
-
-class _Values:
+class _Values(Numbers):
     """The rules of the table on Values: what they call `f` when derivatives of derivatives are wanted."""
 
     def __getattr__(self, name: str) -> Any:
@@ -294,16 +289,8 @@ class _Values:
         return function
 
     def plain(self, x: Any) -> float:
-        """The number itself; of a Value, its data."""
+        """The number of a Value, a number as it is."""
         return x if x.__class__ is float else x.data
-
-    def peak(self, x: tuple[Any, ...]) -> float:
-        """The largest of the numbers; of Values, of their data."""
-        return largest(map(self.plain, x))
-
-    def is_zero(self, constant: float) -> bool:
-        """Whether a constant is 0."""
-        return constant == 0.0
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """A mask (None on one side) is settled by the numbers; a choice between two numbers is recorded."""

@@ -122,13 +122,14 @@ class Graph:
     def __contains__(self, node: Any) -> bool:
         return node in self._numbers
 
-    def partials(self, number: int) -> tuple[float | None, ...]:
+    def partials(self, number: int, y: float | None = None) -> tuple[float | None, ...]:
         """The local derivatives of a node, one per operand; None where nothing is sent (constants, what a mask
-        did not select, conditions)."""
+        did not select, conditions). `y`: the node's result, where it is to be another than its data."""
         op, operands = self.operations[number], self.operands[number]
         if not op or op in COMPARISONS:
             return (None,) * len(operands)
-        partials = PARTIALS[op](self.data[number], *[self.data[o] if o.__class__ is int else o for o in operands])
+        result = self.data[number] if y is None else y
+        partials = PARTIALS[op](result, *[self.data[o] if o.__class__ is int else o for o in operands])
         return tuple([p if o.__class__ is int else None for o, p in zip(operands, partials, strict=True)])
 
     def reverse(self, partials: Callable[[int], tuple[Any, ...]], seed: Any) -> list[Any]:
@@ -167,21 +168,24 @@ class Graph:
         self.require_fresh()
         return [0.0 if adjoint is None else adjoint for adjoint in self.reverse(self.partials, 1.0)]
 
-    def evaluate(self, leaves: Mapping[int, float]) -> list[Any]:
-        """Every node's value, computed anew from the leaves (their own data where `leaves` has no other)."""
+    def evaluate(self, given: Mapping[int, float]) -> list[Any]:
+        """Every node's value computed anew; a node of `given` has the value there, a leaf otherwise its own."""
         data: list[Any] = [None] * len(self)
         for number, (op, operands) in enumerate(zip(self.operations, self.operands, strict=True)):
-            if op:
+            if number in given:
+                data[number] = given[number]
+            elif op:
                 compute = COMPARISONS[op][1] if op in COMPARISONS else getattr(FLOATS, op)
                 data[number] = compute(*[data[o] if o.__class__ is int else o for o in operands])
             else:
-                data[number] = leaves.get(number, self.data[number])
+                data[number] = self.data[number]
         return data
 
     def replay(self, values: Mapping[Any, float]) -> Graph:
         """The same computation at other leaf values, by name or by Value: what the user's own code gives there.
 
-        Branches of `where`, `maximum` … are taken anew. Raises InputError for a name or Value that is no leaf.
+        Branches of `where`, `maximum` … are taken anew. The new Graph has no `nodes`, as no Values have its numbers.
+        Raises InputError for a name or Value that is no leaf.
         """
         leaves = {}
         for key, value in values.items():
@@ -194,7 +198,7 @@ class Graph:
         other = object.__new__(Graph)
         for slot in Graph.__slots__:
             setattr(other, slot, getattr(self, slot))
-        other.data = tuple(self.evaluate(leaves))
+        other.data, other.nodes = tuple(self.evaluate(leaves)), ()
         return other
 
     def require_fresh(self) -> None:

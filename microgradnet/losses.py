@@ -211,7 +211,7 @@ def _cross_entropy_of_one(logits: list[Any], target: Any, place: str) -> Value:
 
 def _check_share(name: str, target: Any) -> None:
     t = _plain(target)
-    if t < 0.0 or t > 1.0:
+    if not 0.0 <= t <= 1.0:
         raise InputError(f"{name} wants targets from 0 to 1, got {t!r}; from -1 and 1 make them by (t + 1) / 2")
 
 

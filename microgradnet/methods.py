@@ -122,7 +122,9 @@ def _by_apply(op: str) -> Callable[..., Any]:
     defaults = TABLE[op].defaults
 
     def method(self: Value, *others: Any, axis: None = None, dtype: None = None, out: None = None) -> Any:
-        return apply(op, self, *(others or defaults))  # axis, dtype, out: what np.sum(v) and np.clip(v, 0, 1) say
+        if axis is not None or dtype is not None or out is not None:  # what np.sum(v) and np.clip(v, 0, 1) say: None
+            raise TypeError(f"{op} of a Value has no axis, dtype or out; leave them out, or use an array of Values")
+        return apply(op, self, *(others or defaults))
 
     return method
 

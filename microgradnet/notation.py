@@ -12,10 +12,9 @@ writes it in any *dialect*: a dialect says how the primitives are spelled and ho
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
-from microgradnet.ops import COMPARISONS, TABLE, Row, largest
+from microgradnet.ops import COMPARISONS, LN2, LN10, SQRT2, SQRT_2PI, TABLE, TWO_OVER_SQRT_PI, Row, largest
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -90,11 +89,11 @@ class Symbol:
 
 
 CONSTANTS = {  # as text, and in LaTeX
-    math.log(2.0): ("ln 2", r"\ln 2"),
-    math.log(10.0): ("ln 10", r"\ln 10"),
-    math.sqrt(2.0): ("sqrt(2)", r"\sqrt{2}"),
-    2.0 / math.sqrt(math.pi): ("(2/sqrt(pi))", r"\frac{2}{\sqrt{\pi}}"),
-    math.sqrt(2.0 * math.pi): ("sqrt(2 pi)", r"\sqrt{2 \pi}"),
+    LN2: ("ln 2", r"\ln 2"),
+    LN10: ("ln 10", r"\ln 10"),
+    SQRT2: ("sqrt(2)", r"\sqrt{2}"),
+    TWO_OVER_SQRT_PI: ("(2/sqrt(pi))", r"\frac{2}{\sqrt{\pi}}"),
+    SQRT_2PI: ("sqrt(2 pi)", r"\sqrt{2 \pi}"),
 }
 
 
@@ -359,7 +358,23 @@ def function_source(name: str, parameters: Iterable[str], body: Iterable[str]) -
     return f"def {name}({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in body)
 
 
-class _Floats:
+class Numbers:
+    """What the rules ask of every kind of number beside the functions of the table; see `ops`."""
+
+    def plain(self, x: Any) -> float:
+        """The float that a number is, or holds."""
+        return x  # type: ignore[no-any-return]
+
+    def peak(self, x: tuple[Any, ...]) -> float:
+        """The largest of them, as a float; nan if one is."""
+        return largest(map(self.plain, x))
+
+    def is_zero(self, constant: float) -> bool:
+        """Whether a constant is 0."""
+        return constant == 0.0
+
+
+class _Floats(Numbers):
     """The table on plain floats: `FLOATS.exp(1000.0)` is inf; no function ever raises. Made when first asked for."""
 
     def __getattr__(self, name: str) -> Callable[..., float]:
@@ -376,20 +391,8 @@ class _Floats:
         setattr(self, name, function)
         return function
 
-    def plain(self, x: float) -> float:
-        """The number itself; of a Value, its data."""
-        return x
 
-    def peak(self, x: tuple[float, ...]) -> float:
-        """The largest of the numbers; of Values, of their data."""
-        return largest(x)
-
-    def is_zero(self, constant: float) -> bool:
-        """Whether a constant is 0."""
-        return constant == 0.0
-
-
-class _Partials(dict):  # type: ignore[type-arg]
+class _Partials(dict[str, "Callable[..., tuple[float | None, ...]]"]):
     """The partials of every row on floats: `PARTIALS["exp"](y, x)`. Made when first asked for."""
 
     def __missing__(self, name: str) -> Callable[..., tuple[float | None, ...]]:

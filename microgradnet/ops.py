@@ -3,7 +3,8 @@
 How to read a row. `x` (or `a`, `b`, `c`) are the operands, `y` is the operation's own result, and the partials
 are the derivatives of `y` with respect to each operand, in order. They are written over operators and over other
 rows, which arrive as the namespace `f`: so the same line runs on floats, on `Value`s (derivatives of derivatives),
-and on symbols that print themselves (`notation`). Nothing else in the package knows the derivative of an operation.
+and on symbols that print themselves (`notation`). Nothing else in the package states the derivative of an operation
+(`functions.dot` repeats that of `dot`, for speed, and is tested against it).
 
     None as a partial means: nothing is sent to this operand. An operation with a mask (relu, maximum, where, clip,
     take) selects, it does not multiply: an unselected operand gets nothing, rather than `0 * g`, which would be nan
@@ -159,7 +160,7 @@ def _pow_partials(f: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
 
 def _rpow_partials(f: Any, y: Any, c: Any, x: Any) -> tuple[Any, ...]:
     slope = y * f.log(c)
-    return (None, f.where(abs(c) <= 0, f.where(x >= 0, 0.0, slope), slope))
+    return (None, f.where(f.is_zero(c), f.where(x >= 0, 0.0, slope), slope))
 
 
 def _atan2_partials(f: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
 from microgradnet.notation import FLOATS, PARTIALS
-from microgradnet.ops import COMPARISONS, nan
+from microgradnet.ops import COMPARISONS, TABLE, nan
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -128,10 +128,10 @@ class Value:
                 continue
             partial = node.da
             if partial.__class__ is tuple:
-                for operand, partial in zip(node.a, partial, strict=True):  # noqa: B020
-                    if partial is not None:
+                for operand, local in zip(node.a, partial, strict=True):
+                    if local is not None:
                         so_far = operand.grad
-                        operand.grad = partial * upstream if so_far is nothing_yet else so_far + partial * upstream
+                        operand.grad = local * upstream if so_far is nothing_yet else so_far + local * upstream
                 continue
             if partial is not None:
                 operand = node.a
@@ -189,6 +189,7 @@ class Value:
         def _binary(self, other: Any, /) -> Value: ...
         def _ternary(self, a: Any, b: Any, /) -> Value: ...
         def _variadic(self, *others: Any) -> Value: ...
+        def softmax(self, *others: Any) -> list[Value]: ...
         def _compare(self, other: Any, /) -> Condition: ...
 
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
@@ -198,7 +199,7 @@ class Value:
         asin = acos = atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = sigmoid = softplus = _unary
         relu = gelu = silu = _unary
         clip = where = _ternary
-        leaky_relu = elu = sum = mean = dot = take = logsumexp = softmax = _variadic
+        leaky_relu = elu = sum = mean = dot = take = logsumexp = _variadic
         __lt__ = __le__ = __gt__ = __ge__ = _compare
 
     def _would_cut(self, kind: str) -> NoReturn:
@@ -326,6 +327,11 @@ def apply(op: str, *operands: Any) -> Any:
     """
     condition = operands[:1] if op == "where" and operands[0].__class__ is Condition else ()
     operands = (*condition, *[operand(o, op) for o in operands[len(condition) :]])
+    row = TABLE[op]
+    if row.constants and op != "where":
+        for letter, o in zip(row.operands, operands, strict=False):
+            if letter in row.constants and o.__class__ is Value:
+                raise TypeError(f"the {letter} of {op} is a plain number without a gradient, got {o!r}; use .data")
     data = [o if o.__class__ is float else o.data for o in operands]
     result = getattr(FLOATS, op)(*data)
     if Value not in map(type, operands) and not condition:

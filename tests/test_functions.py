@@ -17,7 +17,7 @@ import microgradnet
 from microgradnet import functions as F
 from microgradnet.errors import InputError
 from microgradnet.ops import TABLE
-from microgradnet.value import Condition, Value
+from microgradnet.value import Condition, Value, apply
 
 OPERATORS = {"add", "sub", "mul", "div", "neg", "pow_const", "rpow_const"}
 DOORS = sorted(set(TABLE) - OPERATORS)
@@ -172,7 +172,9 @@ def test_constants_of_leaky_relu_and_elu() -> None:
     for function in (F.leaky_relu, F.elu):
         with pytest.raises(TypeError, match="plain number"):
             function(1.0, Value(0.1))
-        with pytest.raises(TypeError, match=r"(slope|alpha).*str"):
+        with pytest.raises(TypeError, match="plain number"):
+            getattr(Value(1.0), function.__name__)(Value(0.1))
+        with pytest.raises(TypeError, match=rf"{function.__name__} wants .* got str"):
             function(1.0, "0.1")
 
 
@@ -237,3 +239,19 @@ def test_python_functions_of_the_same_names_still_work_on_values() -> None:
     assert F.abs(-3) == 3.0
     assert F.round(2.5) == 2.0
     assert F.sign(-0.5) == -1.0
+
+
+inputs_of_dot = st.lists(st.tuples(st.floats(-10, 10), st.floats(-10, 10), st.booleans()), min_size=1, max_size=6)
+
+
+@given(inputs_of_dot, st.one_of(st.none(), st.floats(-10, 10)))
+def test_dot_with_a_neuron_at_hand_is_the_rule_of_the_table(
+    terms: list[tuple[float, float, bool]], bias: float | None
+) -> None:
+    weights = [Value(w) for w, _, _ in terms]
+    inputs = [Value(x) if as_value else x for _, x, as_value in terms]
+    b = [] if bias is None else [Value(bias)]
+    fast, rule = F.dot(weights, inputs, *b), apply("dot", *weights, *inputs, *b)
+    assert fast.data == rule.data
+    assert fast.operands == rule.operands
+    assert fast.partials == rule.partials

@@ -259,11 +259,15 @@ def test_a_numeric_zero_is_not_skipped(function: Callable[[Any], Any], at: float
     function(x).backward()
     assert math.isnan(x.grad)
     assert math.isnan(grad(function)(at))
+    assert math.isnan(jvp(function, (at,), (1.0,))[1])
 
 
 def test_second_derivative_through_a_zero_first_one() -> None:
     mixed = hessian(lambda v: v[0] * v[1] ** 2)([0.0, 3.0])
     assert mixed == [[0.0, 6.0], [6.0, 0.0]]
+    assert hvp(lambda v: v[0] * v[1] ** 2, [0.0, 3.0], [1.0, 0.0]) == [0.0, 6.0]
+    assert hvp(lambda v: v[0] * v[1] ** 2, [0.0, 3.0], [0.0, 1.0]) == [6.0, 0.0]
+    assert jvp(lambda v: jvp(lambda u: u * v * v, (0.0,), (1.0,))[1], (3.0,), (1.0,))[1] == 6.0
 
 
 NOTHING_SENT = [

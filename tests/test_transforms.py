@@ -160,6 +160,12 @@ def test_second_derivatives_at_edges(function: Any, at: float, wanted: float | N
     assert math.isnan(second) if wanted is None else second == pytest.approx(wanted, rel=1e-15, abs=0)
 
 
+def test_second_derivatives_where_an_operand_is_only_read() -> None:
+    assert grad(grad(lambda x: F.take([x, x**3], Value(1.0))))(2.0) == 12.0
+    assert grad(grad(lambda x: F.where(Value(1.0), x**3, x)))(2.0) == 12.0
+    assert jvp(grad(lambda x: F.take([x * x, 1.0], Value(0.0))), (2.0,), (1.0,))[1] == 2.0
+
+
 def test_power_of_a_negative_base_has_right_derivatives_in_the_base() -> None:
     assert grad(lambda a: a ** Value(2.0))(-2.0) == -4.0
     assert grad(grad(lambda a: a ** Value(3.0)))(-2.0) == -12.0

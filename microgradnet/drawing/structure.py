@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from microgradnet import nn
+
 if TYPE_CHECKING:
     from microgradnet.graph import Graph
 
 __all__ = ["ACTIVATIONS", "Neuron", "layers", "neurons", "uses"]
 
-ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus"})
+ACTIVATIONS = frozenset(nn.ACTIVATIONS) - {"linear"}
 
 Operand = int | float
 
