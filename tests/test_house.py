@@ -30,6 +30,7 @@ FLOORS = [
     ["methods"],
     ["functions"],
     ["transforms"],
+    ["module"],
     ["losses", "optim", "nn", "expression"],
     ["comparison", "explanation", "compiler"],
     ["diagnosis"],
