@@ -15,10 +15,10 @@ SIZES = [16, 16, 1]
 RATE, ALPHA = 0.1, 1e-4
 
 
-def run(rounds: int = 10, samples: int = 100) -> Table:
+def run(rounds: int = 6, samples: int = 100, steps: int = 5) -> Table:
     """The table: our `nn` and the user's own loops beside micrograd."""
     title = f"MOONS: one full-batch step of an MLP 2-16-16-1, hinge and L2, {samples} samples"
-    return compare(title, contenders(samples), rounds=rounds, steps=1)
+    return compare(title, contenders(samples), rounds=rounds, steps=steps)
 
 
 def contenders(samples: int) -> list[Contender]:

@@ -25,6 +25,9 @@ __all__ = ["Comparison", "Line", "compare"]
 ROUNDING = 1e-11
 """The part of the sum of |path products| that rounding may take."""
 
+MOST_WORK = 50_000_000
+"""Derivatives times nodes: each derivative replays the graph a few times. So many take about a minute."""
+
 SHARP = 1e-7
 """How closely, as a part of itself, a derivative should be met by its central difference."""
 
@@ -138,6 +141,11 @@ def compare(value: Value, by_hand: Mapping[Any, float] | None = None, *, signifi
         raise InputError(f"significant is {significant!r}; it must be a number of digits from 1 to 17")
     graph = Graph(value)
     hand = _numbers_by_hand(graph, by_hand) if by_hand is not None else dict.fromkeys(_leaves(graph))
+    if len(hand) * len(graph) > MOST_WORK:
+        raise InputError(
+            f"{len(hand)} derivatives in a graph of {len(graph)} nodes are too many for finite differences; "
+            "name those to be compared: by_hand={label: number}"
+        )
     gradient = graph.gradient()
     tolerances = _tolerances(graph, gradient)
     noise = _noise(graph)

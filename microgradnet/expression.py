@@ -110,7 +110,7 @@ def _parsed(text: str) -> ast.Expression:
         column = error.offset - 1 if error.offset and error.lineno == 1 else len(text)
         raise InputError(_pointing(text, column, column + 1, f"this is no formula: {error.msg}")) from None
     except ValueError:
-        raise InputError("the expression holds a null character") from None
+        raise InputError("the expression cannot be read: it holds a null character or half a letter") from None
     except (RecursionError, MemoryError):
         raise InputError(TOO_DEEP) from None
 
@@ -160,7 +160,7 @@ def _named(node: ast.Name, place: _Place, leaves: Mapping[str, Any]) -> float:
         return CONSTANTS[node.id]
     if node.id in FUNCTIONS:
         raise InputError(place.points(node, f"{node.id} is a function; write {node.id}(…)"))
-    raise InputError(place.points(node, f"no number was given for {node.id}; give {node.id}=…"))
+    raise InputError(place.points(node, f"no number was given for {node.id:.40}; give {node.id:.40}=…"))
 
 
 def _called(node: ast.Call, place: _Place, leaves: Mapping[str, Any]) -> Any:
@@ -169,7 +169,8 @@ def _called(node: ast.Call, place: _Place, leaves: Mapping[str, Any]) -> Any:
         raise InputError(place.points(node.func, f"no such function {ast.unparse(node.func):.40}; there are: {known}"))
     if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
         raise InputError(place.points(node, "operands are written plainly, without name= and *"))
-    operands = [_evaluate(a, place, leaves) for a in node.args]
+    read = _evaluate if node.func.id == "where" else _number
+    operands = [read(a, place, leaves) for a in node.args]
     try:
         return FUNCTIONS[node.func.id](*operands)
     except (TypeError, InputError):

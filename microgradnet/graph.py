@@ -82,7 +82,7 @@ class Graph:
     __slots__ = ("_names", "_numbers", "data", "labels", "module_names", "nodes", "operands", "operations")
 
     def __init__(self, root: Any, names: Iterable[tuple[str, Any]] = ()) -> None:
-        if not hasattr(root, "op") or not hasattr(root, "a"):
+        if not hasattr(root, "op") or not hasattr(root, "a") or isinstance(root, type):
             raise TypeError(f"Graph wants a Value, got {type(root).__name__}")
         order = walk(root)
         numbers = {node: number for number, node in enumerate(order)}
@@ -93,6 +93,9 @@ class Graph:
         )
         self.data = tuple([node.data for node in order])
         self.labels = tuple([node.label for node in order])
+        if not set(map(type, self.labels)) <= {str, type(None)}:
+            wrong = next(label for label in self.labels if label is not None and not isinstance(label, str))
+            raise TypeError(f"a label is a text, got {type(wrong).__name__} {str(wrong)[:40]!r}; set .label to a text")
         self.module_names = {numbers[node]: name for name, node in names if node in numbers}
         self._numbers: dict[Any, int] = numbers
         self._names: tuple[str, ...] | None = None

@@ -171,7 +171,10 @@ class Module:
 def _number(path: str, given: Any) -> float:
     if isinstance(given, (str, bytes, bool, Value)) or not hasattr(given, "__float__"):
         raise TypeError(f"{path} must be a number, got {type(given).__name__} {given!r:.60}")
-    return float(given)
+    try:
+        return float(given)
+    except OverflowError:
+        raise InputError(f"{path} is too large for a float: {str(given)[:40]}…; give a number below 1.8e308") from None
 
 
 def _listed(what: str, paths: list[str]) -> list[str]:

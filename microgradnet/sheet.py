@@ -114,7 +114,7 @@ def read(path: str | os.PathLike[str]) -> Sheet:
     name = os.fspath(path)
     text = _decoded(name, _content(name))
     first_line = text.splitlines()[0]
-    separator = max(_SEPARATORS, key=lambda s: len(next(csv.reader([first_line], delimiter=s))))
+    separator = max(_SEPARATORS, key=lambda s: _n_cells(first_line, s))
     header, *rows = _records(name, text, separator)
     while rows and not any(rows[-1]):  # spreadsheets like to leave such rows at the end
         rows.pop()
@@ -130,6 +130,13 @@ def read(path: str | os.PathLike[str]) -> Sheet:
                 raise InputError(f"{where}: column {header[len(row)]!r} is missing; fill it in, or delete the row")
             raise InputError(f"{where}; delete what is too much, or put a text that holds {separator!r} in quotes")
     return Sheet(name, tuple(header), tuple(map(tuple, rows)), decimal_comma=separator == ";")
+
+
+def _n_cells(line: str, separator: str) -> int:
+    try:
+        return len(next(csv.reader([line], delimiter=separator)))
+    except csv.Error:  # a cell beyond the reader's limit
+        return 0
 
 
 def _content(name: str) -> bytes:
@@ -153,8 +160,8 @@ def _decoded(name: str, content: bytes) -> str:
         text = content.decode()
         bad = text.find("\0")
         if bad >= 0:
-            row = text.count("\n", 0, bad) + 1
-            raise InputError(f"{name}: row {row} holds a zero byte, this is no text; {cure}")
+            line = text.count("\n", 0, bad) + 1
+            raise InputError(f"{name}: row {line} holds a zero byte, this is no text; {cure}")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         place = f"row {before.count(10) + 1}, byte {error.start - before.rfind(10)}"

@@ -15,6 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 from microgradnet import functions
@@ -252,7 +253,7 @@ class TableModel:
         try:
             model = cls(network, **_checked(kept))
             model._check_sizes()
-        except (TypeError, ValueError, LookupError) as error:
+        except (TypeError, ValueError, LookupError, OverflowError) as error:
             raise InputError(
                 f"{os.fspath(path)}: not a whole model, its columns and scaling do not fit together; save it again"
             ) from error
@@ -314,6 +315,7 @@ def written(predictions: Iterable[Prediction]) -> str:
 
 # --- training -----------------------------------------------------------------------------------------------------
 
+MOST_WEIGHTS = 1_000_000
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
 
@@ -365,6 +367,8 @@ class Settings:
         for i, n in enumerate(done.hidden, start=1):
             if n < 1:
                 raise InputError(f"hidden layer {i} must have at least 1 neuron, got {n}")
+        if sum(a * b for a, b in pairwise((1, *done.hidden, 1))) > MOST_WEIGHTS:
+            raise InputError(f"hidden layers {done.hidden} make more than {MOST_WEIGHTS:,} weights; take fewer neurons")
         for what, number in (("the number of epochs", done.epochs), ("the batch", done.batch)):
             if number < 1:
                 raise InputError(f"{what} must be at least 1, got {number}")
@@ -416,10 +420,10 @@ class Training(Shown):
         hidden = f" {network.activation}" if s.hidden else ""
         title = f"TRAINING  a {sizes}{hidden} network of {len(network.parameters())} parameters"
         step = "one row" if s.batch == 1 else f"{s.batch} rows"
-        epochs = self.history.epochs[-1] + 1 if self.history.epochs else 0
+        went = self.history.stopped or f"{s.epochs} epochs, rate falling from {s.rate:g} to 0"
         notes = [
             f"loss {s.loss}, seed {s.seed}",
-            f"{s.optimizer}, {step} a step, {epochs} epochs, rate falling from {s.rate:g} to 0",
+            f"{s.optimizer}, {step} a step, {went}",
             *([self.baseline] if self.baseline else []),
         ]
         return Table(["part", "rows", "loss", self.measure], rows, title=title, align="lrrr", notes=notes)

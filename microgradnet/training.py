@@ -239,7 +239,7 @@ def _even_out(history: History, validated: bool) -> None:
 def _chosen_loss(loss: str | Loss) -> Loss:
     if callable(loss):
         return loss
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise InputError(f"unknown loss {loss!r:.60}; take one of: {', '.join(LOSSES)}; or give a function")
     return LOSSES[loss]
 

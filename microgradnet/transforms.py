@@ -95,9 +95,7 @@ def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[
     (12.0, 4.0)
     """
     call = _run(function, tuple(range(len(primals))), tuple(primals), {})
-    directions = _leaves(tuple(tangents))
-    if len(directions) != len(call.leaves):
-        raise TypeError(f"jvp wants one tangent per number of the primals: {len(call.leaves)}, got {len(directions)}")
+    directions = _like(tuple(primals), tuple(tangents))
     along = dict(zip(call.leaves, directions, strict=True))
     if any(t.__class__ is Value for t in directions):
         call = call.kept()
@@ -141,7 +139,11 @@ class _Call:
 
 def _run(function: Callable[..., Any], argnums: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
     places = argnums if isinstance(argnums, tuple) else (argnums,)
+    if len(set(places)) < len(places):
+        raise TypeError(f"argnums names an argument twice: {argnums}")
     for place in places:
+        if not isinstance(place, int):
+            raise TypeError(f"argnums is a place of an argument, or a tuple of places, got {argnums!r:.40}")
         if not -len(args) <= place < len(args):
             raise TypeError(f"argnums is {place}, but the function was called with {len(args)} arguments")
     originals = [args[place] for place in places]
@@ -209,6 +211,19 @@ def _leaves(tree: Any) -> list[Any]:
     if plain is NotImplemented or isinstance(tree, Condition):
         raise TypeError(f"wanted numbers, Values, or lists, tuples, dicts and arrays of them, got {_kind(tree)}")
     return [plain]
+
+
+def _like(tree: Any, other: Any) -> list[Any]:
+    """The numbers of `other` in the order of those of `tree`, whose structure it must have; TypeError otherwise."""
+    if isinstance(tree, dict):
+        if isinstance(other, dict) and tree.keys() == other.keys():
+            return [x for key in tree for x in _like(tree[key], other[key])]
+    elif isinstance(tree, (list, tuple)):
+        if isinstance(other, (list, tuple)) and len(tree) == len(other):
+            return [x for branch, its in zip(tree, other, strict=True) for x in _like(branch, its)]
+    elif getattr(tree, "shape", ()) == getattr(other, "shape", ()):
+        return _leaves(other)
+    raise TypeError(f"tangents must be of the same structure as primals: {_kind(tree)} and {_kind(other)} are not")
 
 
 def _rebuilt(tree: Any, leaves: Iterator[Any], nested: bool = False) -> Any:

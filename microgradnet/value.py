@@ -34,13 +34,16 @@ def number(x: Any) -> Any:
     if isinstance(x, (Value, str, bytes, bytearray, complex)) or not hasattr(x, "__float__"):
         return NotImplemented
     if hasattr(x, "shape"):
-        x = x.item() if x.shape == () else None  # NumPy's numbers, and arrays or tensors without an axis
+        masked = getattr(x, "mask", False)  # a masked array, which would give 0.0
+        x = x.item() if x.shape == () and not masked else None  # NumPy's numbers, arrays and tensors without an axis
         if isinstance(x, (Value, str, bytes, complex)) or not hasattr(x, "__float__"):
             return NotImplemented
     try:
         return float(x)
     except OverflowError:  # an int beyond the largest float
         return float("inf") if x > 0 else float("-inf")
+    except (TypeError, ValueError):  # a class, a signalling nan
+        return NotImplemented
 
 
 class Value:
@@ -285,7 +288,7 @@ def name(**values: Any) -> None:
 def as_float(data: Any) -> float:
     """The float of one real number; TypeError, with what to do instead, for everything else."""
     if getattr(data, "shape", None) and getattr(data, "size", 0) == 1:
-        data = data.reshape(-1)[0]
+        data = data.reshape(-1)[0]  # an element of a masked array stays masked
     x = number(data)
     if x is not NotImplemented:
         return x  # type: ignore[no-any-return]
@@ -369,4 +372,4 @@ def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
 
 
 def _short(x: Any) -> str:
-    return (x.label or f"Value({x.data!r})") if x.__class__ is Value else repr(x)
+    return str(x.label or f"Value({x.data!r})") if x.__class__ is Value else repr(x)

@@ -457,3 +457,20 @@ def test_functions_are_not_disturbed_by_grads() -> None:
     hessian(lambda x: x * x * w)(1.0)
     grad(lambda x: x * w)(w)
     assert w.grad == 3.0
+
+
+def test_tangents_follow_the_keys_and_the_structure_of_the_primals() -> None:
+    def f(d: dict[str, Any]) -> Any:
+        return d["a"] ** 2 * d["b"]
+
+    assert jvp(f, ({"a": 1.0, "b": 2.0},), ({"b": 1.0, "a": 0.0},)) == (2.0, 1.0)
+    assert hvp(f, {"a": 1.0, "b": 2.0}, {"b": 0.0, "a": 1.0}) == {"a": 4.0, "b": 2.0}
+    for tangents in ({"x": 1.0, "y": 0.0}, [1.0, 0.0], {"a": 1.0}):
+        with pytest.raises(TypeError, match="same structure"):
+            jvp(f, ({"a": 1.0, "b": 2.0},), (tangents,))
+
+
+@pytest.mark.parametrize("argnums", [(0, 0), "a", 0.5])
+def test_places_of_arguments_are_whole_numbers_and_each_once(argnums: Any) -> None:
+    with pytest.raises(TypeError, match="argnums"):
+        grad(lambda x, y: x * y, argnums)(1.0, 2.0)

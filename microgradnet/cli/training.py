@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.errors import InputError
+from microgradnet.files import mode_of
 
 if TYPE_CHECKING:
     from microgradnet.tabular import Settings
@@ -97,7 +99,7 @@ def _predict(args: argparse.Namespace) -> int:
     from microgradnet.files import write_atomically
 
     model = tabular.TableModel.load(args.model)
-    if args.out:
+    if args.out is not None:
         _check_place("--out", args.out, [args.model, args.data])
     rows = model.rows(sheet.read(args.data))
     try:
@@ -139,7 +141,10 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 def _names(text: str) -> list[str]:
     """Names between commas; a name that holds a comma stands in quotes, as in CSV."""
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        return [name.strip() for name in next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])]
+    except csv.Error as error:
+        raise InputError(f"{text!r:.60} is no list of names with commas between: {error}") from error
 
 
 # --- files to be written ------------------------------------------------------------------------------------------
@@ -147,9 +152,9 @@ def _names(text: str) -> list[str]:
 
 def _check_places(args: argparse.Namespace) -> None:
     """Find out before the training whether its results can be written after it."""
-    if args.save:
+    if args.save is not None:
         _check_place("--save", args.save, [args.data])
-    if not args.plot:
+    if args.plot is None:
         return
     _check_place("--plot", args.plot, [args.data, *([args.save] if args.save else [])])
     try:
@@ -161,6 +166,8 @@ def _check_places(args: argparse.Namespace) -> None:
 
 
 def _check_place(option: str, path: str, others: list[str]) -> None:
+    if not path:
+        raise InputError(f"{option}: the file name is empty; give one, or leave the option out")
     folder = os.path.dirname(os.path.realpath(path))
     if any(os.path.realpath(path) == os.path.realpath(other) for other in others):
         raise InputError(f"{option} {path}: would overwrite another file of this command; choose another name")
@@ -168,6 +175,7 @@ def _check_place(option: str, path: str, others: list[str]) -> None:
         raise InputError(f"{option} {path}: is a folder; add a file name to it")
     if not os.path.isdir(folder):
         raise InputError(f"{option} {path}: there is no folder {os.path.dirname(path)}; make it first")
+    mode_of(path)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
