@@ -142,9 +142,12 @@ def _sizes(text: str) -> tuple[int, ...]:
 def _names(text: str) -> list[str]:
     """Names between commas; a name that holds a comma stands in quotes, as in CSV."""
     try:
-        return [name.strip() for name in next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True), [])]
+        rows = list(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"{text!r:.60} is no list of names with commas between: {error}") from error
+    if len(rows) > 1:
+        raise InputError(f"{text!r:.60} has more than one line; put a name that holds a line break in quotes")
+    return [name.strip() for name in rows[0]] if rows else []
 
 
 # --- files to be written ------------------------------------------------------------------------------------------
