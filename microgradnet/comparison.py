@@ -178,7 +178,7 @@ def _numbers_by_hand(graph: Graph, by_hand: Mapping[Any, float]) -> dict[int, fl
         more = f" and {len(known) - 30} more" if len(known) > 30 else ""
         raise InputError(
             f"by_hand: {', '.join(map(repr, unknown))} not in the graph of {graph.names[-1]}, "
-            f"whose names are {', '.join(known[:30])}{more}"
+            f"whose names are {', '.join(known[:30])}{more}; label it by name(w1=w1), or use the Value as the key"
         )
     numbers: dict[int, float | None] = {}
     for key, given in by_hand.items():

@@ -125,7 +125,7 @@ def _evaluate(node: ast.AST, place: _Place, leaves: Mapping[str, Any]) -> Any:
         assert isinstance(parent, ast.BinOp)
         op = BINARY.get(type(parent.op))
         if op is None:
-            raise InputError(place.points(parent, "a formula has only the operators + - * / **"))
+            raise InputError(place.points(parent, "a formula has only the operators + - * / and ** for powers"))
         a, b = _as_number(result, parent.left, place), _number(parent.right, place, leaves)
         result = functions.pow(a, b) if op == "pow" else apply(op, a, b)
     return result

@@ -148,6 +148,7 @@ class Graph:
                 continue
             for operand, partial in zip(self.operands[number], partials(number), strict=True):
                 if partial is not None:
+                    # 1.0 · upstream is upstream; on Values the product would be one node more
                     sent = upstream if partial.__class__ is float and partial == 1.0 else partial * upstream
                     so_far = adjoints[operand]
                     adjoints[operand] = sent if so_far is None else so_far + sent

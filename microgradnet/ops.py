@@ -6,6 +6,9 @@ rows, which arrive as the namespace `f`: so the same line runs on floats, on `Va
 and on symbols that print themselves (`notation`). Nothing else in the package states the derivative of an operation
 (`functions.dot` repeats that of `dot`, for speed, and is tested against it).
 
+    Beside the rows, `f` has `plain(x)`, the float that a number is or holds, `peak(x)`, the largest of several, and
+    `is_zero(c)`, whether a constant is 0.
+
     None as a partial means: nothing is sent to this operand. An operation with a mask (relu, maximum, where, clip,
     take) selects, it does not multiply: an unselected operand gets nothing, rather than `0 * g`, which would be nan
     where g is infinite.
@@ -150,6 +153,7 @@ def _always(result: float) -> Callable[[float], float]:
 
 
 def _pow_partials(f: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    # `abs(b) <= 0` asks whether b is 0: on Values `==` would ask whether they are one object; nan falls through.
     base = b * f.pow(a, b - 1)  # where b is 0: 0, also at a = 0 and nan
     exponent = y * f.log(a)  # where a is 0 and b is not negative: 0
     return (
@@ -229,7 +233,7 @@ def _shifted_exp(f: Any, x: tuple[Any, ...]) -> tuple[list[Any], Any]:
 
 
 def _logsumexp(f: Any, *x: Any) -> Any:
-    peak = f.peak(x)
+    peak = f.peak(x)  # values of such rows run on floats only; for derivatives of derivatives the partials do
     if not math.isfinite(peak):
         return peak
     others = list(x)

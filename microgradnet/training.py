@@ -32,7 +32,7 @@ Loss: TypeAlias = Callable[[Any, Any], Any]
 Report: TypeAlias = Callable[[int, float], None]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """How a training went: the epochs after which the loss was measured, counted from 0, and the losses there.
 
@@ -50,6 +50,16 @@ class History:
     before: float = math.nan
     interrupted: bool = False
     stopped: str = ""
+
+    def __repr__(self) -> str:
+        if not self.losses:
+            return "<History: no loss was measured>"
+        went = (
+            f"loss {self.before:.4g} → {self.losses[-1]:.4g}"
+            if self.before == self.before
+            else f"{self.losses[-1]:.4g}"
+        )
+        return f"<History: {self.epochs[-1] + 1} epochs, {went}{'; ' + self.stopped if self.stopped else ''}>"
 
     def csv(self, path: str | PathLike[str]) -> None:
         """Write `epoch,loss` and, if there is one, `validation_loss` to a CSV file, floats to the last bit.
@@ -253,7 +263,10 @@ def _chosen_optimizer(model: Module, optimizer: Optimizer | None, lr: Any) -> Op
     if lr is not None:
         raise InputError("fit: give either an optimizer, which has its own rate, or lr, not both")
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit: optimizer must be one of optim, got {type(optimizer).__name__} {optimizer!r:.60}")
+        raise TypeError(
+            "fit: optimizer must be one of optim, such as optim.Adam(model.parameters(), 0.01), got "
+            f"{type(optimizer).__name__} {optimizer!r:.60}"
+        )
     if set(parameters).isdisjoint(optimizer.parameters):
         raise InputError("fit: the optimizer holds no parameter of this model; make it from model.parameters()")
     return optimizer

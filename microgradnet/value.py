@@ -52,8 +52,8 @@ class Value:
     `data`: the number, always a float. `grad`: the derivative, filled by `backward()`; 0.0 before. `label`: a name
     for people, or None. `op`: the name of the operation that made it, or None for a leaf.
 
-    Inside: `a` and `b` are the operands, `da` and `db` the local derivatives (None where nothing is sent); where an
-    operation takes three or more operands, `a` and `da` are tuples.
+    Inside: `a` and `b` are the operands, `da` and `db` the local derivatives (None where nothing is sent); in a node
+    made by `apply`, as those of three or more operands are, `a` and `da` are tuples.
 
     Raises TypeError for anything that is not one real number.
 
@@ -310,7 +310,10 @@ def operand(x: Any, function: str) -> Any:
     if plain is NotImplemented:
         if x.__class__ is Condition:
             raise TypeError(f"{function} wants numbers or Values, got the comparison {x!r}; use where(condition, 1, 0)")
-        raise TypeError(f"{function} wants numbers or Values, got {type(x).__name__}")
+        cure = (
+            f"; one at a time: [{function}(v) for v in …]" if hasattr(x, "__len__") and not isinstance(x, str) else ""
+        )
+        raise TypeError(f"{function} wants numbers or Values, got {type(x).__name__}{cure}")
     return plain
 
 
