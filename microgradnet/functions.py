@@ -17,8 +17,8 @@ from operator import add, mul
 
 from microgradnet import methods as methods  # gives Value its operators
 from microgradnet.errors import InputError
-from microgradnet.notation import Numbers
 from microgradnet.ops import TABLE
+from microgradnet.rules import Numbers
 from microgradnet.value import Value, apply, node, operand
 
 __all__ = [

@@ -7,8 +7,8 @@ operands; else `a` and `b` are the one or two operands. Floats among the operand
 from __future__ import annotations
 
 from microgradnet.errors import InputError, StaleGraphError
-from microgradnet.notation import FLOATS, PARTIALS
 from microgradnet.ops import COMPARISONS
+from microgradnet.rules import FLOATS, PARTIALS
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:

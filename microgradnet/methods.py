@@ -28,8 +28,8 @@ partials, and the new Value in one piece; calling the rules of the table instead
 
 from __future__ import annotations
 
-from microgradnet.notation import NAMESPACE, attempt, define, function_source, rule
 from microgradnet.ops import COMPARISONS, TABLE, Row
+from microgradnet.rules import NAMESPACE, attempt, define, function_source, rule
 from microgradnet.value import Condition, Value, apply, number, operand
 
 TYPE_CHECKING = False  # see ops

@@ -146,15 +146,12 @@ def fit(
     source = random.Random(None if seed is None else _at_least("seed", seed, 0))
     pairs = _pairs(X, y, "")
     start = _losses_at_start(model, loss_of_one, pairs, "")
-    if isinstance(validation, (tuple, list)):
-        held_out = _own_validation(validation)
-        _losses_at_start(model, loss_of_one, held_out, " of the validation part")
-        rows = pairs
-    else:
-        chosen = _chosen_rows(len(pairs), validation, source)
-        held_out = [pairs[i] for i in sorted(chosen)]
-        rows = [pair for i, pair in enumerate(pairs) if i not in chosen]
-        start = [number for i, number in enumerate(start) if i not in chosen]
+    own = _own_validation(validation) if isinstance(validation, (tuple, list)) else []
+    _losses_at_start(model, loss_of_one, own, " of the validation part")
+    chosen = set() if isinstance(validation, (tuple, list)) else _chosen_rows(len(pairs), validation, source)
+    held_out = own or [pairs[i] for i in sorted(chosen)]
+    rows = [pair for i, pair in enumerate(pairs) if i not in chosen]
+    start = [number for i, number in enumerate(start) if i not in chosen]
     order, size = list(rows), len(rows) if batch is None else _at_least("batch", batch, 1)
     history = History(before=functions.mean(start))
     first, last = optimizer.epoch, optimizer.epoch + epochs - 1

@@ -13,8 +13,8 @@ from __future__ import annotations
 from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
-from microgradnet.notation import FLOATS, PARTIALS
 from microgradnet.ops import COMPARISONS, TABLE, nan
+from microgradnet.rules import FLOATS, PARTIALS
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:

@@ -207,7 +207,7 @@ def test_where_finite_differences_are_blunt(make: Any, verdict: str, ok: bool) -
 
 
 def test_a_wrong_derivative_in_the_engine_is_seen_by_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
-    from microgradnet.notation import PARTIALS
+    from microgradnet.rules import PARTIALS
 
     x = Value(0.5, "x")
     monkeypatch.setitem(PARTIALS, "sigmoid", lambda y, x: (-y * (1 - y),))

@@ -25,6 +25,7 @@ FLOORS = [
     ["article", "finite", "display", "files", "sheet"],
     ["ops"],
     ["notation"],
+    ["rules"],
     ["graph"],
     ["value"],
     ["methods"],

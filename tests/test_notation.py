@@ -15,22 +15,9 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 from oracles import examples
 
-from microgradnet.notation import (
-    FAST,
-    FLOATS,
-    LATEX,
-    NAMESPACE,
-    PARTIALS,
-    SAFE,
-    SYMBOLS,
-    TEXT,
-    Symbol,
-    operands_of,
-    rule,
-    statements,
-    write,
-)
+from microgradnet.notation import FAST, LATEX, SAFE, SYMBOLS, TEXT, Symbol, operands_of, write
 from microgradnet.ops import TABLE
+from microgradnet.rules import FLOATS, NAMESPACE, PARTIALS, rule, statements
 
 FIXED = sorted(name for name, row in TABLE.items() if not row.variadic)
 

@@ -15,8 +15,8 @@ from oracles import CASES, FAMILIES, WITHOUT_ROWS, Case, agrees, constant_places
 
 from microgradnet import functions as F
 from microgradnet.graph import Graph
-from microgradnet.notation import FLOATS, PARTIALS
 from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.rules import FLOATS, PARTIALS
 from microgradnet.transforms import grad, hessian, hvp, jvp, value_and_grad
 from microgradnet.value import Value
 

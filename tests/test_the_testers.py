@@ -17,8 +17,8 @@ from oracles import CASES, EXACT, Case, agrees, constant_places, faults, points,
 
 from microgradnet import functions as F
 from microgradnet.graph import Graph
-from microgradnet.notation import FLOATS, PARTIALS
 from microgradnet.ops import TABLE
+from microgradnet.rules import FLOATS, PARTIALS
 from microgradnet.value import Value
 
 Rule = Callable[..., tuple[Any, ...]]

@@ -17,7 +17,7 @@ if __name__ == "__main__":  # so that it runs from anywhere in a checkout, insta
 
 from oracles import FAMILIES, Error, errors, points
 
-from microgradnet.notation import FLOATS, PARTIALS
+from microgradnet.rules import FLOATS, PARTIALS
 
 
 def worst_of(op: str, count: int) -> dict[tuple[str, bool, float], Error]:
