@@ -482,6 +482,8 @@ def signs(place: Place) -> Iterator[Change]:
         outer = isinstance(place.value, ast.BinOp) and isinstance(place.value.op, ast.Add | ast.Sub)
         got = f"-({text})" if outer else f"-{text}"
         accept = [a("operator", "-"), *any_of("operand", place.names_in(place.value))]
+        if isinstance(place.value, ast.Constant):
+            accept += [a("constant"), a("sign")]
         yield Change("sign", start, end, got, place.accepts(place.value, *accept))
 
 
