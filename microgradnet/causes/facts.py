@@ -1,0 +1,101 @@
+"""What is known of a derivative by hand at a point, and what is concluded: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["Cause", "Computation", "Diagnosis", "Point", "agree", "informative"]
+class Cause(NamedTuple):
+    """What is wrong, as data (`kind`, `names`) and as a `sentence`; it `holds` at so many `of` the points looked at.
+
+    `also`: other causes that hold at all of them, which these points cannot tell apart.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    sentence: str
+    holds: int
+    of: int
+    also: tuple[str, ...]
+
+    def text(self) -> str:
+        """The sentence with its evidence.
+
+        >>> Cause("sign", (), "the sign is wrong", 7, 7, ()).text()
+        'the sign is wrong (holds at 7 of 7 points)'
+        """
+        points = f"{self.of} point" + ("s" if self.of != 1 else "")
+        evidence = [f"holds at {self.holds} of {points}"] if self.of > 0 else []
+        evidence += [f"also possible: {' or '.join(self.also)}"] if self.also else []
+        return self.sentence + (f" ({'; '.join(evidence)})" if evidence else "")
+
+
+class Computation(NamedTuple):
+    """How a derivative by hand was computed: flat columns, operands before results.
+
+    `ops`: "" for a leaf. `operands`: numbers of earlier rows (int) and constants (float). `places`: where in the
+    source a row was made, from the innermost call out; () if unknown. `outputs`: a row for each element of the
+    derivative, or -1 where it is a plain number, which then stands in `plain`. `reads`: for every name in sight the
+    rows that are its elements, {row: flat index}. The derivative is (output - offset).
+    """
+
+    ops: tuple[str, ...]
+    operands: tuple[tuple[Any, ...], ...]
+    data: tuple[float, ...]
+    places: tuple[tuple[Hashable, ...], ...]
+    outputs: tuple[int, ...]
+    plain: tuple[float, ...]
+    reads: Mapping[str, Mapping[int, int]]
+    offset: tuple[float, ...]
+
+
+class Point(NamedTuple):
+    """One derivative ∂A/∂B at one point. All arrays are NumPy's, of floats; one number is an array without an axis.
+
+    `by_hand`, `autograd`, `tolerance`: of one shape. `values`: the named numbers in sight, whatever their shape.
+    `derivatives`: of A by other variables ("∂L/∂w2"), and other derivatives. `factors`: local derivatives on the
+    way from A to B ("f'(s3)", "∂h1/∂s1"). `paths`: the part of `autograd` that goes through a variable which depends
+    on B directly; they add up to it. `sizes`: names for whole numbers such as the number of rows.
+    """
+
+    by_hand: Any
+    autograd: Any
+    tolerance: Any
+    values: Mapping[str, Any]
+    derivatives: Mapping[str, Any]
+    factors: Mapping[str, Any]
+    paths: Mapping[str, Any]
+    sizes: Mapping[str, float]
+    computation: Computation | None
+
+
+class Diagnosis(NamedTuple):
+    """A cause, and where in the source it is, if that is known: a place of the computation."""
+
+    cause: Cause
+    place: tuple[Hashable, ...]
+
+
+def agree(predicted: Any, actual: Any, tolerance: Any) -> bool:
+    """Whether all numbers are equal but for rounding: 1e-8 of themselves, and what the point's tolerance allows.
+
+    What is not finite agrees with nothing but itself.
+    """
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        room = 1e-8 * numpy.maximum(abs(predicted), abs(actual)) + 20 * tolerance
+        close = numpy.isfinite(predicted) & numpy.isfinite(actual) & (abs(predicted - actual) <= room)
+        return bool((close | (predicted == actual)).all())
+
+
+def informative(points: list[Point]) -> list[Point]:
+    """The points that tell something: some number there is far above what rounding does to it."""
+    import numpy
+
+    def tells(point: Point) -> bool:
+        size = numpy.maximum(abs(point.by_hand), abs(point.autograd))
+        return bool((numpy.isfinite(size) & (size > 1000 * point.tolerance)).any())
+
+    return [point for point in points if tells(point)]

@@ -1,0 +1,228 @@
+"""Which of the pairs and updates are wrong *by themselves*, once everything before them is right.
+
+The numbers by hand are Values with a graph of their own. So a wrong derivative can be put right (autograd's number in
+its place), and what was computed from it computed anew: what is right then was only spoiled by it, and is no finding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from microgradnet.diagnosis.pairing import Pair, Pairing, numbers_of
+from microgradnet.diagnosis.recording import Event, Recording
+from microgradnet.diagnosis.tape import Tape
+from microgradnet.ops import COMPARISONS
+from microgradnet.rules import FLOATS
+
+__all__ = ["Judged", "Step", "Update", "Updates", "judge"]
+
+DECIDED = 0.01
+"""A number whose tolerance is more than this part of it says little."""
+
+
+class Judged(NamedTuple):
+    """A pair with its verdict: `by_hand` is what it is once everything before it is right."""
+
+    pair: Pair
+    by_hand: Any
+    decided: Any  # bools: which elements can be decided
+    wrong: Any  # bools
+    original: str  # "equal", "wrong", "undecided": of the numbers as the code computed them
+
+    @property
+    def verdict(self) -> str:
+        """ "equal", "wrong" (by itself), "spoiled" (by a wrong one before it), "undecided" or "shape"."""
+        if self.pair.wanted_shape is not None:
+            return "shape"
+        if self.wrong.any():
+            return "wrong"
+        if self.original == "wrong":
+            return "spoiled"
+        return "equal" if self.decided.any() else "undecided"
+
+
+class Update(NamedTuple):
+    """A change of a parameter, put right in what came before it, beside its gradient."""
+
+    before: Event
+    after: Event
+    change: Any
+    gradient: Any
+    tolerance: Any  # of the change
+    nodes: Any
+    loss: tuple[int, ...]
+    sweep: Any
+
+    def rate(self) -> float | None:
+        """change / gradient where the gradient is largest; None where it cannot be told from rounding."""
+        import numpy
+
+        clear = (abs(self.gradient) > 0) & (abs(self.change) > 100 * self.tolerance)
+        if not clear.any():
+            return None
+        place = numpy.argmax(numpy.where(clear, abs(self.gradient), -1.0))
+        return float(self.change.flat[place] / self.gradient.flat[place])
+
+    def follows(self, rate: float) -> bool:
+        """Whether the change is `rate` times the gradient, as far as rounding lets one see."""
+        return bool((abs(self.change - rate * self.gradient) <= self.tolerance + 1e-9 * abs(self.change)).all())
+
+
+class Step(NamedTuple):
+    """The updates that follow one evaluation of the loss, and what most of them have in common."""
+
+    updates: list[Update]
+    rate: float | None
+
+
+class Updates(NamedTuple):
+    """All updates; `wrong` are those that are not the common multiple of their gradient; `note` if none was found."""
+
+    steps: list[Step]
+    wrong: list[tuple[Update, float]]
+    note: str
+
+
+def judge(recording: Recording, pairing: Pairing) -> tuple[list[Judged], list[Update]]:
+    """Verdicts on the pairs, in the order of the run, and the updates."""
+    return _Corrected(recording, pairing).run()
+
+
+class _Corrected:
+    """One pass over the tape in which derivatives that are wrong get autograd's numbers."""
+
+    def __init__(self, recording: Recording, pairing: Pairing) -> None:
+        self.tape: Tape = recording.tape
+        self.pairing = pairing
+        self.fixed: dict[int, float] = {}
+        self.done = 0
+
+    def run(self) -> tuple[list[Judged], list[Update]]:
+        judged: list[Judged] = []
+        updates: list[Update] = []
+        moments: list[tuple[int, int, Any]] = [(pair.event.tape, pair.event.time, pair) for pair in self.pairing.pairs]
+        moments += [(after.tape, after.time, (before, after)) for before, after in self.pairing.updates]
+        for tape, _, thing in sorted(moments, key=lambda moment: moment[:2]):
+            self._advance(tape)
+            if isinstance(thing, Pair):
+                judged.append(self._judged(thing))
+            else:
+                update = self._update(*thing)
+                if update is not None:
+                    updates.append(update)
+        return judged, updates
+
+    def _advance(self, until: int) -> None:
+        fixed, tape, stops = self.fixed, self.tape, self.pairing.stops
+        for number in range(self.done, until):
+            operands = tape.operands[number]
+            if fixed and any(o in fixed for o in operands if o.__class__ is int):
+                value = computed(tape.nodes[number].op, [
+                    fixed.get(o, tape.data[o]) if o.__class__ is int and o not in stops else
+                    tape.data[o] if o.__class__ is int else o for o in operands
+                ])  # fmt: skip
+                if value != tape.data[number]:
+                    fixed[number] = value
+        self.done = max(self.done, until)
+
+    def _judged(self, pair: Pair) -> Judged:
+        import numpy
+
+        if pair.wanted_shape is not None:
+            nothing = numpy.zeros(pair.by_hand.shape, dtype=bool)
+            return Judged(pair, pair.by_hand, nothing, nothing, "wrong")
+        corrected = pair.by_hand.copy()
+        for place, number in enumerate(pair.nodes.flat):
+            if number in self.fixed:
+                corrected.flat[place] = self.fixed[number]
+        decided, wrong = decide(corrected, pair.autograd, pair.tolerance)
+        first_decided, first_wrong = decide(pair.by_hand, pair.autograd, pair.tolerance)
+        original = "wrong" if first_wrong.any() else "equal" if first_decided.any() else "undecided"
+        if original == "wrong":
+            for number, truth in zip(pair.nodes.flat, pair.autograd.flat, strict=True):
+                if number >= 0 and number not in self.pairing.stops:
+                    self.fixed[int(number)] = float(truth)
+        return Judged(pair, corrected, decided, wrong, original)
+
+    def _update(self, before: Event, after: Event) -> Update | None:
+        import numpy
+
+        old, new = numbers_of(self.tape, before.version), numbers_of(self.tape, after.version)
+        if old.shape != new.shape or (old < 0).any() or (new < 0).any():
+            return None
+        seeds = self.pairing.loss_of(after, before)
+        if seeds is None:
+            return None
+        sweep = self.pairing.sweep(seeds)
+        size = [(sweep.adjoint(int(n)), sweep.tolerance(int(n)) if n < len(sweep.sizes) else 0.0) for n in old.flat]
+        gradient = numpy.array([adjoint or 0.0 for adjoint, _ in size]).reshape(old.shape)
+        data_old = numpy.array([self.tape.data[n] for n in old.flat]).reshape(old.shape)
+        data_new = numpy.array([self.fixed.get(int(n), self.tape.data[n]) for n in new.flat]).reshape(old.shape)
+        error = numpy.array([4 * self.tape.error(int(n)) for n in new.flat]).reshape(old.shape)
+        uncertain = numpy.array([tolerance for _, tolerance in size]).reshape(old.shape)
+        tolerance = error + 4 * numpy.spacing(abs(data_old) + abs(data_new)) + uncertain
+        return Update(before, after, data_new - data_old, gradient, tolerance, new, seeds, sweep)
+
+
+def check_updates(updates: list[Update]) -> Updates:
+    """Hold the updates against one common multiple of the gradients: of the whole run, or of each step."""
+    by_loss: dict[tuple[int, ...], list[Update]] = {}
+    for update in updates:
+        by_loss.setdefault(update.loss, []).append(update)
+    rates = [rate for update in updates if (rate := update.rate()) is not None]
+    common, share = _mode(rates)
+    steps, wrong = [], []
+    for together in by_loss.values():
+        rate, part = common, share
+        own = [r for update in together if (r := update.rate()) is not None]
+        if common is None or share <= 0.5 or not any(_close(r, common) for r in own):
+            mode, part_here = _mode(own)
+            if part_here > 0.5 and len(own) > 2:
+                rate, part = mode, part_here
+        steps.append(Step(together, rate if part > 0.5 else None))
+        if rate is not None and part > 0.5:
+            wrong += [(update, rate) for update in together if not update.follows(rate)]
+    decided = [step for step in steps if step.rate is not None]
+    note = ""
+    if updates and not decided:
+        shown = ", ".join(f"{u.after.name} {r:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
+        note = f"updates not checked: no common multiple of the gradients ({shown})"
+    return Updates(steps, wrong, note)
+
+
+def _mode(rates: list[float]) -> tuple[float | None, float]:
+    """The most common rate, and its share."""
+    if not rates:
+        return None, 0.0
+    counts: Counter[float] = Counter()
+    for rate in rates:
+        counts[next((known for known in counts if _close(known, rate)), rate)] += 1
+    rate, count = counts.most_common(1)[0]
+    return rate, count / len(rates)
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+
+
+def decide(by_hand: Any, autograd: Any, tolerance: Any) -> tuple[Any, Any]:
+    """Which elements can be decided, and which of them are wrong."""
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        distance = abs(by_hand - autograd)
+        size = numpy.maximum(abs(by_hand), abs(autograd))
+        same = (by_hand == autograd) | (numpy.isnan(by_hand) & numpy.isnan(autograd))
+        finite = numpy.isfinite(by_hand) & numpy.isfinite(autograd)
+        wrong = ~same & numpy.where(finite, distance > tolerance, ~numpy.isnan(autograd))
+        decided = numpy.where(same, ~numpy.isnan(by_hand), wrong | (finite & (tolerance <= DECIDED * size)))
+    return decided, wrong
+
+
+def computed(op: str | None, operands: list[float]) -> float:
+    """The number of an operation on floats."""
+    assert op is not None
+    if op in COMPARISONS:
+        return float(COMPARISONS[op][1](*operands))
+    return getattr(FLOATS, op)(*operands)  # type: ignore[no-any-return]

@@ -1,0 +1,421 @@
+"""Which variable is which derivative, and what autograd says of it: pairs out of a recording.
+
+`d_h1_d_w1` is ∂h1/∂w1, `dW` is ∂loss/∂W. Names are used over and over (steps of a loop, `d = …; d += …`, parameters
+that are updated), so a pair is made of versions: of B the newest that A can reach, and of a chain of assignments to
+one derivative the last, before the loop comes round.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any, NamedTuple
+
+from microgradnet.comparison.naming import parse_derivative
+from microgradnet.diagnosis.recording import Event, Recording
+from microgradnet.diagnosis.tape import Sweep, Tape
+from microgradnet.errors import InputError
+from microgradnet.value import Value
+
+__all__ = ["LOSSES", "Pair", "Pairing", "Unpaired", "pair_up"]
+
+LOSSES = ("loss", "L", "cost", "J", "total_loss", "loss_value", "error", "E", "l")
+"""Names that a loss goes by, the likeliest first."""
+
+MOST_SWEEPS = 64
+"""Elements of A of which each would need a reverse pass of its own."""
+
+
+class Pair(NamedTuple):
+    """A derivative by hand beside autograd's; arrays of one shape (without an axis where there is one number)."""
+
+    event: Event  # the last assignment of the chain
+    chain: tuple[Event, ...]  # all of them
+    of: str  # A as the code names it, or "loss"
+    by: Event  # the version of B
+    by_hand: Any  # floats
+    nodes: Any  # numbers on the tape of the derivative by hand, -1 for a plain number
+    autograd: Any
+    tolerance: Any  # by rounding in autograd's sums and in the derivative by hand
+    of_nodes: tuple[int, ...]  # A's numbers on the tape
+    sweep: Sweep  # from A down
+    seed_all: bool  # whether the sweep is the sum over A's elements
+    wanted_shape: tuple[int, ...] | None  # where the shape is wrong: what it should be
+
+
+class Unpaired(NamedTuple):
+    """A name that looks like a derivative, with no partner."""
+
+    event: Event
+    reason: str
+
+
+class _Link(NamedTuple):
+    """An assignment to a derivative, and the versions of B and of A that it may belong to."""
+
+    event: Event
+    options: list[tuple[Event, tuple[int, ...]]]
+
+
+class Pairing(NamedTuple):
+    """`pairs` in the order of the run, `unpaired` names, `stops`: nodes of updated parameters.
+
+    `updates`: versions of a parameter before and after. `sweep(seeds)`: derivatives of a version of A. `loss_of(after,
+    before)`: the version of the loss that an update belongs to, or None.
+    """
+
+    pairs: list[Pair]
+    unpaired: list[Unpaired]
+    stops: frozenset[int]
+    updates: list[tuple[Event, Event]]
+    sweep: Callable[[tuple[int, ...]], Sweep]
+    loss_of: Callable[[Event, Event], tuple[int, ...] | None]
+
+
+Loss = Callable[..., Any] | str | None
+
+
+def pair_up(recording: Recording, loss: Loss, names: Mapping[str, tuple[str, str]], parameters: set[str]) -> Pairing:
+    """All pairs of a recording.
+
+    `loss`: a function of the code's own variable names, the name of a variable, or None (found by its name).
+    `names`: (A, B) for names that do not say so. `parameters`: bases of what was lifted.
+    """
+    return _Matcher(recording, loss, names, parameters).pairing()
+
+
+class _Matcher:
+    def __init__(
+        self, recording: Recording, loss: Loss, names: Mapping[str, tuple[str, str]], parameters: set[str]
+    ) -> None:
+        self.recording, self.loss, self.names, self.parameters = recording, loss, names, parameters
+        self.tape: Tape = recording.tape
+        self.by_base: dict[str, list[Event]] = {}
+        for event in recording.events:
+            self.by_base.setdefault(event.base, []).append(event)
+        self.known = set(self.by_base)
+        self.roots = {loss} if isinstance(loss, str) else set()
+        if loss is None:
+            self.roots = set([name for name in LOSSES if name in self.known and self._varies(name)][:1])
+        self.meaning = {base: self._parsed(base) for base in self.by_base}
+        self.elements: dict[int, Any] = {}
+        self.sweeps: dict[tuple[int, ...], Sweep] = {}
+        self.losses: dict[tuple[int, ...], tuple[int, ...] | None] = {}
+        self.stops, self.updates = self._updated_parameters()
+
+    def _varies(self, base: str) -> bool:
+        return any(_holds_values(event.version) for event in self.by_base[base])
+
+    def _parsed(self, base: str) -> tuple[str | None, str] | None:
+        if base in self.names:
+            of, by = self.names[base]
+            return (None if of in self.roots or of in LOSSES else of), by
+        return parse_derivative(base, self.known - {base}, (self.roots or set(LOSSES)) | {"loss", "L"})
+
+    # --- numbers on the tape --------------------------------------------------------------------------------------
+
+    def numbers_of(self, event: Event) -> Any:
+        """The tape's numbers of what the event holds; -1 for plain numbers."""
+        if event.time not in self.elements:
+            self.elements[event.time] = numbers_of(self.tape, event.version)
+        return self.elements[event.time]
+
+    def _updated_parameters(self) -> tuple[frozenset[int], list[tuple[Event, Event]]]:
+        """Nodes of new versions of parameters which were made of derivatives by hand, and these versions."""
+        versions: dict[int, list[tuple[Event, Event]]] = {}  # node: the events that it belongs to
+        derived: dict[int, int] = {}  # node of a derivative by hand: since when
+        last: dict[tuple[int, str], Event] = {}
+        changed: list[tuple[Event, Event]] = []
+        for event in self.recording.events:
+            key = (event.scope.number, event.base)
+            if self.meaning[event.base] is not None:
+                for number in self.numbers_of(event).flat:
+                    if number >= 0:
+                        derived.setdefault(int(number), event.tape)
+            elif event.base in self.parameters and key in last:
+                changed.append((last[key], event))
+            last[key] = event
+        for pair in changed:
+            for number in self.numbers_of(pair[1]).flat:
+                if number >= 0:
+                    versions.setdefault(int(number), []).append(pair)
+        stops: set[int] = set()
+        tainted = [False] * len(self.tape)
+        for number, operands in enumerate(self.tape.operands):
+            taint = number in derived or any(o.__class__ is int and tainted[o] for o in operands)
+            if taint and number in versions:
+                stops.add(number)
+            else:
+                tainted[number] = taint
+        updates = [
+            pair for pair in changed
+            if any(int(number) in stops for number in self.numbers_of(pair[1]).flat)
+        ]  # fmt: skip
+        return frozenset(stops), updates
+
+    def sweep(self, seeds: tuple[int, ...]) -> Sweep:
+        if seeds not in self.sweeps:
+            self.sweeps[seeds] = self.tape.sweep(dict.fromkeys(seeds, 1.0), self.stops)
+        return self.sweeps[seeds]
+
+    # --- versions ---------------------------------------------------------------------------------------------------
+
+    def newest(self, base: str, time: float, frame: int) -> Event | None:
+        """The version of a name that code in this call sees at this time."""
+        known = self.by_base.get(base, [])
+        before = [event for event in known if event.time <= time]
+        own = [event for event in before if event.scope.number == frame]
+        return (own or before or [None])[-1]  # type: ignore[list-item]
+
+    def candidates(self, base: str, time: int, event: Event) -> list[Event]:
+        """Versions of B, the likeliest first: in the same call or object, the newest first; then elsewhere."""
+        known = [e for e in self.by_base.get(base, []) if e.time <= time]
+        owner = self.recording.owners.get(event.frame.number)
+        own = [e for e in known if e.scope.number == event.scope.number]
+        own += [e for e in known if e.scope.number == owner and e not in own]
+        objects = [e for e in known if e not in own and e.scope.kind != "frame"]
+        caller = [e for e in known if e.scope.kind == "frame" and e.scope.number == event.frame.number and e not in own]
+        others = [e for e in known if e not in own and e not in objects and e not in caller]
+        ordered = [*own[::-1][:6], *caller[::-1][:6], *objects[::-1][:6], *others[::-1][:6]]
+        return ordered
+
+    def loss_at(self, time: int, frame: int) -> tuple[int, ...] | None:
+        """Seeds of the loss as the user's function computes it from the variables of this moment."""
+        assert callable(self.loss)
+        wanted = list(inspect.signature(self.loss).parameters)
+        found: dict[str, Any] = {}
+        for base in wanted:
+            event = self.newest(base, time, frame) or next(iter(self.by_base.get(base, [])), None)
+            if event is None:
+                known = ", ".join(sorted(name for name in self.known if name.isidentifier()))
+                raise InputError(f"loss wants {base!r}, a name that the code never uses; its names are {known}")
+            found[base] = event
+        key = tuple(event.time for event in found.values())
+        if key not in self.losses:
+            result = self.loss(**{base: event.version for base, event in found.items()})
+            if getattr(result, "shape", ()) != ():
+                raise InputError(
+                    f"loss gives an array of shape {result.shape}; it has to be one number: take its sum or mean"
+                )
+            result = result.item() if hasattr(result, "shape") else result
+            if result.__class__ is Value:
+                self.losses[key] = (self.tape.add(result, ()),)
+                self.tape.complete()
+            else:
+                self.losses[key] = None
+        return self.losses[key]
+
+    def a_versions(self, of: str | None, event: Event, by: Event) -> list[tuple[int, ...]]:
+        """Seeds of versions of A: the newest when the derivative was computed, the last before B changes, the next."""
+        after = [e.time for e in self.by_base[by.base] if e.time > by.time and e.scope == by.scope]
+        until = min((time for time in after if time > event.time), default=len(self.recording.events)) - 1
+        if of is None and callable(self.loss):
+            found = [self.loss_at(time, event.frame.number) for time in (event.time, until)]
+            return list(dict.fromkeys(seeds for seeds in found if seeds))
+        bases = [of] if of is not None else sorted(self.roots)
+        events: list[Event] = []
+        for base in bases:
+            known = self.by_base.get(base, [])
+            here = [e for e in known if e.scope.number == event.scope.number] or known
+            for versions in (here, known) if here is not known else (known,):
+                for time in (event.time, until):
+                    events += [e for e in versions if e.time <= time][-1:]
+                events += [e for e in versions if event.time < e.time <= until][:1]
+        seeds = [tuple(int(n) for n in self.numbers_of(e).flat if n >= 0) for e in events]
+        return list(dict.fromkeys(s for s in seeds if s))
+
+    # --- pairs ----------------------------------------------------------------------------------------------------
+
+    def pairing(self) -> Pairing:
+        unpaired: dict[tuple[str, int], Unpaired] = {}
+        chains: dict[tuple[int, str], list[_Link]] = {}
+        for event in self.recording.events:
+            meaning = self.meaning[event.base]
+            reason = ""
+            if meaning is None:
+                if _looks_derived(event.base) and _holds_values(event.version):
+                    reason = "which derivative it is, is unclear"
+            elif meaning[0] is None and _is_plain(event.version) and is_literal(event.code, event.line):
+                reason = "a constant"
+            else:
+                options = self._options(event, *meaning)
+                if isinstance(options, str):
+                    reason = options
+                else:
+                    chains.setdefault((event.scope.number, event.base), []).append(_Link(event, options))
+            if reason:
+                unpaired.setdefault((event.name, event.line), Unpaired(event, reason))
+        pairs = [self._pair(chain) for links in chains.values() for chain in self._split(links)]
+        paired = {pair.event.name for pair in pairs}
+        left = [u for u in unpaired.values() if u.event.name not in paired]
+        ordered = sorted(pairs, key=lambda pair: pair.event.time)
+        return Pairing(ordered, left, self.stops, self.updates, self.sweep, self.loss_of)
+
+    def loss_of(self, after: Event, before: Event) -> tuple[int, ...] | None:
+        """Seeds of the loss that reaches the old version of a parameter; None where there is none."""
+        return next(iter(self._reaching(None, after, before)), None)
+
+    def _reaching(self, of: str | None, event: Event, by: Event) -> list[tuple[int, ...]]:
+        """Seeds of the versions of A that depend on this version of B."""
+        places = [int(n) for n in self.numbers_of(by).flat if n >= 0]
+        return [s for s in self.a_versions(of, event, by) if any(self.sweep(s).adjoint(n) is not None for n in places)]
+
+    def _options(self, event: Event, of: str | None, by: str) -> list[tuple[Event, tuple[int, ...]]] | str:
+        """Versions of B and of A that the derivative may belong to, the likeliest first; or why there are none.
+
+        Where a loop over layers gives one name to the result of each, several versions of B are reached, and whose
+        derivative it is shows only in its shape and numbers.
+        """
+        reason = f"{by} has no version before this line"
+        options: list[tuple[Event, tuple[int, ...]]] = []
+        for candidate in self.candidates(by, event.time, event):
+            fitting = [by for by, _ in options if _fits(_shape(event), _shape(by))]
+            if fitting and candidate.scope != fitting[0].scope:
+                break
+            if not (self.numbers_of(candidate) >= 0).any():
+                reason = f"{by} holds whole numbers or constants; to derive by it, give lift=({by!r},)"
+                continue
+            options += [(candidate, seeds) for seeds in self._reaching(of, event, candidate)]
+            reason = f"{of or 'the loss'} does not depend on {by}"
+        if options:
+            return sorted(options, key=lambda option: not _fits(_shape(event), _shape(option[0])))
+        return "no loss was found; give loss=" if of is None and not callable(self.loss) and not self.roots else reason
+
+    def _split(self, links: list[_Link]) -> list[list[_Link]]:
+        """Chains of assignments to one derivative; a new one begins where B is another, or the loop came round."""
+        chains: list[list[_Link]] = []
+        for link in links:
+            if chains:
+                before = chains[-1][-1]
+                (by, seeds), (by_before, seeds_before) = link.options[0], before.options[0]
+                if by.time == by_before.time and (seeds == seeds_before or self._continues(before.event, link.event)):
+                    chains[-1].append(link)
+                    continue
+            chains.append([link])
+        return chains
+
+    def _continues(self, before: Event, event: Event) -> bool:
+        if before.identity and before.identity == event.identity:
+            return True
+        old = {int(n) for n in self.numbers_of(before).flat if n >= 0}
+        new = [int(n) for n in self.numbers_of(event).flat if n >= 0]
+        return bool(old) and bool(old.intersection(self.tape.ancestors(new, old)))
+
+    def _pair(self, chain: list[_Link]) -> Pair:
+        event, events = chain[-1].event, tuple(link.event for link in chain)
+        options = [(by, seeds) for by, seeds in chain[-1].options if _fits(_shape(event), _shape(by))]
+        made = [self._held(event, by, seeds, events) for by, seeds in (options or chain[-1].options)[:8]]
+        return min(made, key=_misses)
+
+    def _held(self, event: Event, by: Event, seeds: tuple[int, ...], chain: tuple[Event, ...]) -> Pair:
+        import numpy
+
+        numbers, b = self.numbers_of(event), self.numbers_of(by)
+        by_hand = floats(event.version)
+        sweep, seed_all, wanted = self.sweep(seeds), True, None
+        if _fits(by_hand.shape, b.shape):
+            by_hand, numbers = by_hand.reshape(b.shape), numbers.reshape(b.shape)
+            autograd, tolerance = self._read(sweep, b)
+        elif b.shape == () and by_hand.size == len(seeds) <= MOST_SWEEPS:
+            autograd, tolerance = (
+                numpy.array(column).reshape(by_hand.shape)
+                for column in zip(*[self._read(self.sweep((s,)), b) for s in seeds], strict=True)
+            )
+            seed_all = False
+        else:
+            wanted = b.shape
+            autograd = tolerance = numpy.full(by_hand.shape, numpy.nan)
+        own = numpy.array([4 * self.tape.error(int(n)) if n >= 0 else 0.0 for n in numbers.flat]).reshape(numbers.shape)
+        return Pair(event, chain, self._of(chain), by, by_hand, numbers, autograd, tolerance + own, seeds, sweep,
+                    seed_all, wanted)  # fmt: skip
+
+    def _of(self, chain: tuple[Event, ...]) -> str:
+        meaning = self.meaning[chain[-1].base]
+        assert meaning is not None
+        return meaning[0] or (next(iter(sorted(self.roots)), "loss"))
+
+    def _read(self, sweep: Sweep, b: Any) -> tuple[Any, Any]:
+        import numpy
+
+        adjoints = [(sweep.adjoint(int(n)) or 0.0) if n >= 0 else numpy.nan for n in b.flat]
+        sizes = [sweep.tolerance(int(n)) if 0 <= n < len(sweep.sizes) else 0.0 for n in b.flat]
+        return numpy.array(adjoints, dtype=float).reshape(b.shape), numpy.array(sizes, dtype=float).reshape(b.shape)
+
+
+def numbers_of(tape: Tape, version: Any) -> Any:
+    """The tape's number of each element; -1 for plain numbers. An array, without an axis for one number."""
+    import numpy
+
+    if version.__class__ is Value:
+        return numpy.array(tape.numbers.get(version, -1))
+    if getattr(version, "dtype", None) == object:
+        found = [tape.numbers.get(x, -1) if x.__class__ is Value else -1 for x in version.flat]
+        return numpy.array(found, dtype=int).reshape(version.shape)
+    return numpy.full(getattr(version, "shape", ()), -1)
+
+
+def floats(version: Any) -> Any:
+    """The numbers of a version as an array of floats; nan for what is no number."""
+    import numpy
+
+    if version.__class__ is Value:
+        return numpy.array(version.data)
+    if getattr(version, "dtype", None) == object:
+        return numpy.array([_float(x) for x in version.flat], dtype=float).reshape(version.shape)
+    return numpy.asarray(version, dtype=float)
+
+
+def _float(x: Any) -> float:
+    try:
+        return x.data if x.__class__ is Value else float(x)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _holds_values(version: Any) -> bool:
+    if version.__class__ is Value:
+        return True
+    return getattr(version, "dtype", None) == object and any(x.__class__ is Value for x in version.flat)
+
+
+def _is_plain(version: Any) -> bool:
+    return version.__class__ in (int, float, bool)
+
+
+def is_literal(code: CodeType, line: int) -> bool:
+    """Whether a line of code only stores constants."""
+    names, current = set(), code.co_firstlineno
+    for instruction in dis.get_instructions(code):
+        positions = instruction.positions
+        current = positions.lineno if positions is not None and positions.lineno else current
+        if current == line:
+            names.add(instruction.opname)
+    plain = ("LOAD_CONST", "LOAD_SMALL_INT", "STORE_FAST", "STORE_NAME", "STORE_DEREF", "UNARY_NEGATIVE", "NOP",
+             "RESUME", "EXTENDED_ARG")  # fmt: skip
+    return names <= {*plain, "RETURN_CONST", "RETURN_VALUE"}
+
+
+def _looks_derived(base: str) -> bool:
+    return base.startswith(("d_", "grad", "delta")) or base.endswith("_grad") or (
+        len(base) > 1 and base[0] == "d" and base[1:2].isupper()
+    )  # fmt: skip
+
+
+def _shape(event: Event) -> tuple[int, ...]:
+    return getattr(event.version, "shape", ())  # type: ignore[no-any-return]
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether the shapes are the same but for axes of length 1."""
+    return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
+
+
+def _misses(pair: Pair) -> int:
+    import numpy
+
+    if pair.wanted_shape is not None:
+        return 10**9
+    with numpy.errstate(all="ignore"):
+        return int((~(abs(pair.by_hand - pair.autograd) <= pair.tolerance)).sum())

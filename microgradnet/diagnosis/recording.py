@@ -1,0 +1,479 @@
+"""Running somebody's function on Values, and noting what every line does: which names it gave which numbers.
+
+Python's own hooks are used, so the source is neither edited nor evaluated: `sys.settrace` calls back before each line
+of the user's file, where the variables are compared with those before; `sys.setprofile` calls back when a function
+returns, and every Value passes there when it is made. Both are put back as they were found.
+"""
+
+from __future__ import annotations
+
+import dis
+import io
+import random
+import sys
+import types
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from typing import Any, NamedTuple
+
+from microgradnet.diagnosis.tape import Tape
+from microgradnet.value import Value, apply, cut
+
+__all__ = ["Cut", "Event", "Recording", "Scope", "TooLarge", "mentioned", "record", "stored", "undisturbed"]
+
+MOST_NODES = 2_000_000
+"""So many operations are recorded at most: about a minute and a gigabyte."""
+
+ENOUGH_NODES = 100_000
+"""A run that has done one step, and recorded so many operations, does not begin another."""
+
+MOST_ELEMENTS = 200_000
+"""Larger arrays are not looked at."""
+
+_SKIPPED = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
+_NOTHING = object()
+
+
+class TooLarge(Exception):
+    """The run is too large for scalar Values."""
+
+
+class _Enough(BaseException):
+    """Ends a run from inside; not an Exception, so that the user's `except Exception` lets it pass."""
+
+
+class Scope(NamedTuple):
+    """Where a name lives: a call of a function, an object, or a dict or list that holds arrays."""
+
+    number: int
+    kind: str  # "frame", "object", "items"
+    shown: str  # the function's name, or "self", "self.layers[0]", "grads"
+
+
+class Event(NamedTuple):
+    """A name was given a number, or an array was changed: `version` is a copy of what it holds now."""
+
+    time: int
+    scope: Scope
+    frame: Scope  # the call in which it happened
+    name: str  # as the code writes it: "dW", "self.dW", "grads['W']"
+    base: str  # what counts for pairing: "dW", "dW", "W"
+    code: types.CodeType
+    line: int
+    version: Any
+    identity: int  # of the array, so that changes in place are told from new arrays
+    tape: int  # how many nodes there were when the line had ended
+
+
+class Cut(NamedTuple):
+    """Somewhere a Value was made a plain float."""
+
+    line: int
+    node: Value
+    printing: bool
+    tape: int
+
+
+class Recording(NamedTuple):
+    """All that happened in a run."""
+
+    tape: Tape
+    events: list[Event]
+    cuts: list[Cut]
+    owners: dict[int, int]  # a method's call: the object's scope, by their numbers
+    result: Any
+    error: BaseException | None
+    error_line: int | None
+    stopped: bool
+
+
+def record(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    file: str,
+    modules: Collection[str],
+    lifted: Collection[str],
+    meaning: Callable[[str], tuple[str | None, str] | None],
+    lift_local: Callable[[str, Any], Any],
+    steps: int,
+) -> Recording:
+    """Run the function and note its lines.
+
+    `file`: whose lines; `modules`: whose classes' attributes are looked at. `lifted`: bases of the names that are
+    parameters; when one of them is given a new number after a derivative has been, a step was made; `steps` of them
+    are enough. `meaning(base)`: (A, B) where a name looks like ∂A/∂B, or (None, B), or None. `lift_local(base, thing)`:
+    what to put in the place of a plain float or array which a name was just given (or the thing itself).
+    """
+    recorder = _Recorder(file, modules, lifted, meaning, lift_local, steps)
+    return recorder.run(function, args, kwargs)
+
+
+class _Frame:
+    """What is known of a call that is going on."""
+
+    __slots__ = ("born", "code", "line", "scope", "seen")
+
+    def __init__(self, scope: Scope, code: types.CodeType, line: int, born: int) -> None:
+        self.scope, self.code, self.line, self.born = scope, code, line, born
+        self.seen: dict[str, Any] = {}
+
+
+class _Recorder:
+    def __init__(
+        self,
+        file: str,
+        modules: Collection[str],
+        lifted: Collection[str],
+        meaning: Callable[[str], tuple[str | None, str] | None],
+        lift_local: Callable[[str, Any], Any],
+        steps: int,
+    ) -> None:
+        self.file, self.modules, self.lifted, self.meaning = file, modules, lifted, meaning
+        self.lift_local, self.steps = lift_local, steps
+        self.outside: types.FrameType | None = None  # the frame that calls the user's function
+        self.tape = Tape()
+        self.events: list[Event] = []
+        self.cuts: list[Cut] = []
+        self.frames: dict[types.FrameType, _Frame] = {}
+        self.holders: dict[int, tuple[Any, Scope, dict[str, Any]]] = {}  # objects, dicts and lists by id
+        self.owners: dict[int, int] = {}
+        self.arrays: dict[int, Any] = {}  # arrays seen, kept alive so that an id stays theirs
+        self.scopes = 0
+        self.derived = False  # a derivative has been given a number
+        self.made: dict[tuple[int, str], int] = {}  # how often each parameter was updated
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+        result, error, line, stopped = None, None, None, False
+        self.outside = sys._getframe()
+        with undisturbed():
+            trace, profile, token = sys.gettrace(), sys.getprofile(), cut.set(self._cut)
+            try:
+                sys.setprofile(self._profile)
+                sys.settrace(self._called)
+                try:
+                    result = function(*args, **kwargs)
+                finally:
+                    sys.settrace(trace)
+                    sys.setprofile(profile)
+            except _Enough:
+                stopped = True
+            except TooLarge:
+                raise
+            except Exception as caught:
+                error, line = caught, self._line_of(caught)
+            finally:
+                cut.reset(token)
+            self.outside = None
+        self.tape.complete()
+        return Recording(self.tape, self.events, self.cuts, self.owners, result, error, line, stopped)
+
+    def _line_of(self, error: BaseException) -> int | None:
+        line, traceback = None, error.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == self.file:
+                line = traceback.tb_lineno
+            traceback = traceback.tb_next
+        return line
+
+    # --- hooks ----------------------------------------------------------------------------------------------------
+
+    def _profile(self, frame: types.FrameType, event: str, arg: Any) -> None:
+        if event == "return" and arg.__class__ is Value and arg not in self.tape.numbers:
+            caller: types.FrameType | None = frame
+            places = []
+            while caller is not None and caller is not self.outside:
+                if caller.f_code.co_filename == self.file:
+                    places.append((caller.f_code, caller.f_lasti))
+                caller = caller.f_back
+            self.tape.add(arg, tuple(places))
+
+    def _called(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        code = frame.f_code
+        if code.co_filename != self.file or code.co_name in _SKIPPED or code.co_name == "<module>":
+            return None
+        place, line, caller = code, code.co_firstlineno, frame.f_back
+        if caller is not None and caller.f_code.co_filename == self.file:
+            place, line = caller.f_code, caller.f_lineno  # arguments were computed where the call stands
+        self.frames[frame] = _Frame(self._scope("frame", code.co_name), place, line, len(self.tape))
+        return self._traced
+
+    def _traced(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        if event in ("line", "return"):
+            state = self.frames[frame]
+            self._look(frame, state)
+            state.code, state.line, state.born = frame.f_code, frame.f_lineno, len(self.tape)
+            if event == "return":
+                del self.frames[frame]
+            if len(self.tape) > MOST_NODES:
+                raise TooLarge(f"more than {MOST_NODES:,} operations")
+        return self._traced
+
+    def _cut(self, value: Value, kind: str) -> float:
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        if frame is not None:
+            self.cuts.append(Cut(frame.f_lineno, value, _is_printing(frame), len(self.tape)))
+        return value.data
+
+    # --- what changed ---------------------------------------------------------------------------------------------
+
+    def _scope(self, kind: str, shown: str) -> Scope:
+        self.scopes += 1
+        return Scope(self.scopes, kind, shown)
+
+    def _look(self, frame: types.FrameType, state: _Frame) -> None:
+        variables = frame.f_locals
+        for name, thing in list(variables.items()):
+            if name.startswith("."):
+                continue
+            new = self._changed(state.seen, name, thing, name, name, state.scope, frame, state)
+            if new is not thing:
+                variables[name] = new
+        for holder, scope, seen in list(self.holders.values()):
+            items = _items_of(holder)
+            for key, thing in items:
+                shown, base = _named(scope, holder, key)
+                new = self._changed(seen, key, thing, shown, base, scope, frame, state)
+                if new is not thing:
+                    _put(holder, key, new)
+
+    def _changed(
+        self,
+        seen: dict[str, Any],
+        key: Any,
+        thing: Any,
+        shown: str,
+        base: str,
+        scope: Scope,
+        frame: types.FrameType,
+        state: _Frame,
+    ) -> Any:
+        """Note it if the name has another number than before; what the name should hold from now on."""
+        old = seen.get(key, _NOTHING)
+        if old is not _NOTHING and old[0] is thing and old[1] is None:
+            return thing
+        kind = _kind(thing, self.modules)
+        if kind == "other":
+            seen[key] = (thing, None)
+            return thing
+        if kind == "holder":
+            if id(thing) not in self.holders:
+                self.holders[id(thing)] = (thing, self._scope("object" if _has_fields(thing) else "items", shown), {})
+            if scope.kind == "frame" and (key,) == frame.f_code.co_varnames[:1]:
+                self.owners[scope.number] = self.holders[id(thing)][1].number
+            seen[key] = (thing, None)
+            return thing
+        if kind == "number":
+            new = self._own_number(base, self.lift_local(base, thing), state.born)
+            seen[key] = (new, None)
+            self._note(scope, shown, base, frame, state, new, 0)
+            return new
+        new = thing
+        if kind == "array" and id(_root(thing)) not in self.arrays:
+            new = self.lift_local(base, thing)
+            if new is thing:
+                self._separate(thing, state.born)
+            self.arrays[id(_root(new))] = _root(new)
+        mark = _mark(new)
+        if old is not _NOTHING and old[0] is new and old[1] == mark:
+            return new
+        in_place = old is not _NOTHING and old[0] is new
+        seen[key] = (new, mark)
+        if in_place and self._means_another(key, new, frame, state.line):
+            return new
+        self._note(scope, shown, base, frame, state, _copied(new), id(new))
+        return new
+
+    def _note(
+        self, scope: Scope, shown: str, base: str, frame: types.FrameType, state: _Frame, version: Any, identity: int
+    ) -> None:
+        self.events.append(
+            Event(len(self.events), scope, state.scope, shown, base, state.code, state.line, version, identity,
+                  len(self.tape))
+        )  # fmt: skip
+        if self.meaning(base) is not None:
+            self.derived = True
+        elif base in self.lifted and self.derived:
+            key = (scope.number, base)
+            self.made[key] = self.made.get(key, 0) + 1
+            enough = self.made[key] > self.steps or (self.made[key] > 1 and len(self.tape) > ENOUGH_NODES)
+            if enough:
+                raise _Enough
+
+    def _own_number(self, base: str, thing: Any, born: int) -> Any:
+        """A derivative that is another variable's very number gets a node of its own, so that it can be put right
+        alone; so does a plain number that is said to be ∂A/∂B."""
+        meaning = self.meaning(base)
+        if meaning is None:
+            return thing
+        if thing.__class__ is Value and self.tape.numbers.get(thing, -1) < born:
+            own = apply("sum", thing)
+        elif meaning[0] is not None and thing.__class__ in (int, float):
+            own = Value(thing)
+        else:
+            return thing
+        self.tape.add(own, ())
+        return own
+
+    def _separate(self, array: Any, born: int) -> None:
+        """Selections (max, fancy indices, copies) hold the very Values of what they select from; give the new array
+        nodes of its own, so that the derivative with respect to it is not that with respect to its source."""
+        if array.dtype != object or not array.flags.writeable:
+            return
+        numbers = self.tape.numbers
+        flat = array.reshape(-1) if array.flags.c_contiguous else None
+        for place, element in enumerate(array.flat):
+            if element.__class__ is Value and numbers.get(element, -1) < born:
+                own = apply("sum", element)
+                self.tape.add(own, ())
+                if flat is not None:
+                    flat[place] = own
+                else:
+                    array.flat[place] = own
+
+    def _means_another(self, key: Any, array: Any, frame: types.FrameType, line: int) -> bool:
+        """Whether a line that changes an array in place says so by another of its names."""
+        names_there = mentioned(frame.f_code, line)
+        names = [name for name, thing in frame.f_locals.items() if thing is array]
+        names += [k for _, _, seen in self.holders.values() for k, (thing, _) in seen.items() if thing is array]
+        return key not in names_there and any(name in names_there for name in names)
+
+
+# --- small things -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Output is swallowed and random states are put back."""
+    import numpy
+
+    states, of_numpy = random.getstate(), numpy.random.get_state()
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), numpy.errstate(all="ignore"):
+            yield
+    finally:
+        random.setstate(states)
+        numpy.random.set_state(of_numpy)
+
+
+def _kind(thing: Any, modules: Collection[str]) -> str:
+    """number (a Value or a real number), array (of numbers), list (of numbers), holder (of named things), other."""
+    cls = thing.__class__
+    if cls is Value or cls is float or cls is int or cls is bool:
+        return "number"
+    if hasattr(thing, "dtype") and hasattr(thing, "shape"):
+        if thing.dtype.kind not in "fiubO" or thing.size > MOST_ELEMENTS:
+            return "other"
+        return "array" if thing.shape != () and hasattr(thing, "flat") else "number"
+    if cls is list:
+        if not thing or len(thing) > MOST_ELEMENTS:
+            return "other"
+        if all(_is_number(x) for x in thing):
+            return "list"
+        if all(x.__class__ is list and all(_is_number(y) for y in x) for x in thing):
+            return "list" if len({len(x) for x in thing}) == 1 else "other"
+        return "holder" if len(thing) <= 1000 else "other"
+    if cls is dict:
+        return "holder" if len(thing) <= 1000 and all(isinstance(key, str | int) for key in thing) else "other"
+    return "holder" if cls.__module__ in modules and _has_fields(thing) and not isinstance(thing, type) else "other"
+
+
+def _is_number(x: Any) -> bool:
+    return x.__class__ in (Value, float, int) or (hasattr(x, "dtype") and getattr(x, "shape", None) == ())
+
+
+def _has_fields(thing: Any) -> bool:
+    return hasattr(thing, "__dict__")
+
+
+def _items_of(holder: Any) -> list[tuple[Any, Any]]:
+    if holder.__class__ is dict:
+        return list(holder.items())
+    if holder.__class__ is list:
+        return list(enumerate(holder))
+    return list(vars(holder).items())
+
+
+def _put(holder: Any, key: Any, thing: Any) -> None:
+    if holder.__class__ in (dict, list):
+        holder[key] = thing
+    else:
+        setattr(holder, key, thing)
+
+
+def _named(scope: Scope, holder: Any, key: Any) -> tuple[str, str]:
+    """How the code writes an attribute or item, and its base."""
+    if holder.__class__ is dict:
+        return f"{scope.shown}[{key!r}]", _in_container(scope.shown, str(key))
+    if holder.__class__ is list:
+        return f"{scope.shown}[{key}]", f"{scope.shown.rpartition('.')[2]}[{key}]"
+    return f"{scope.shown}.{key}", str(key)
+
+
+def _in_container(container: str, key: str) -> str:
+    """grads['W'] holds the derivative by W; params['W'] holds W; grads['dW'] says so itself."""
+    stem = container.rpartition(".")[2].lower().strip("_")
+    if stem in ("grads", "grad", "gradients", "gradient", "derivatives", "d") and not key.lower().startswith("d"):
+        return f"grad_{key}"
+    return key
+
+
+def _root(array: Any) -> Any:
+    """The array whose memory a view shows."""
+    while getattr(array, "base", None) is not None and hasattr(array.base, "dtype"):
+        array = array.base
+    return array
+
+
+def _mark(thing: Any) -> Any:
+    """What tells whether an array's or a list's elements are still the same objects."""
+    if hasattr(thing, "tobytes"):
+        return thing.tobytes()
+    return [x.copy() if x.__class__ is list else x for x in thing]
+
+
+def _copied(thing: Any) -> Any:
+    import numpy
+
+    if thing.__class__ is list:
+        array = numpy.empty((len(thing), *((len(thing[0]),) if thing[0].__class__ is list else ())), dtype=object)
+        array[...] = thing
+        return array
+    return thing.copy()
+
+
+@cache
+def _names_by_line(code: types.CodeType, stores: bool) -> dict[int, frozenset[str]]:
+    lines: dict[int, set[str]] = {}
+    current = code.co_firstlineno
+    for instruction in dis.get_instructions(code):
+        positions = instruction.positions
+        current = positions.lineno if positions is not None and positions.lineno else current
+        if not stores or instruction.opname.startswith("STORE"):
+            of_two = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)  # 3.13
+            lines.setdefault(current, set()).update(name for name in of_two if isinstance(name, str))
+    return {line: frozenset(names) for line, names in lines.items()}
+
+
+def mentioned(code: types.CodeType, line: int) -> frozenset[str]:
+    """The names (and texts) that a line of code has."""
+    return _names_by_line(code, False).get(line, frozenset())
+
+
+def stored(code: types.CodeType, line: int) -> frozenset[str]:
+    """The names to which a line of code assigns."""
+    return _names_by_line(code, True).get(line, frozenset())
+
+
+def _is_printing(frame: types.FrameType) -> bool:
+    """Whether the instruction that asks for a float is `text % value`, which only shows it."""
+    for instruction in dis.get_instructions(frame.f_code):
+        if instruction.offset == frame.f_lasti:
+            return instruction.opname == "BINARY_OP" and instruction.argrepr.rstrip("=") == "%"
+    return False

@@ -1,0 +1,149 @@
+"""One run of the homework at one point: its names, its recording, its pairs and their verdicts."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from microgradnet.comparison.naming import parse_derivative
+from microgradnet.diagnosis.judging import Judged, Update, Updates, check_updates, judge
+from microgradnet.diagnosis.lifting import Lifter, own_copy
+from microgradnet.diagnosis.pairing import LOSSES, Loss, Pairing, pair_up
+from microgradnet.diagnosis.recording import Recording, record
+
+__all__ = ["Homework", "Run", "homework", "run"]
+
+
+class Homework(NamedTuple):
+    """What is to be checked, and what its source's names say before it runs."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    loss: Loss
+    names: Mapping[str, tuple[str, str]]
+    lift: Collection[str]
+    file: str
+    modules: frozenset[str]
+    known: frozenset[str]  # every name in the file
+    wanted: frozenset[str]  # names by which something is derived
+
+    def meaning(self, base: str) -> tuple[str | None, str] | None:
+        """(A, B) where the name looks like ∂A/∂B, (None, B) for the loss's derivative, None for other names."""
+        if base in self.names:
+            return self.names[base]
+        known = self.known
+        if "[" in base:  # an item of a list: dWs[0] belongs to Ws[0]
+            stem, _, index = base.partition("[")
+            inner = self.meaning(stem)
+            return inner and (inner[0], f"{inner[1]}[{index}")
+        return parse_derivative(base, known - {base}, set(LOSSES) | ({self.loss} if isinstance(self.loss, str) else set()))
+
+
+class Run(NamedTuple):
+    """A run and what came of it."""
+
+    recording: Recording
+    pairing: Pairing
+    judged: list[Judged]
+    updates: Updates
+    parameters: set[str]  # bases of what was lifted
+    meaning: Callable[[str], tuple[str | None, str] | None]
+
+
+def homework(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    loss: Loss,
+    names: Mapping[str, tuple[str, str]],
+    lift: Collection[str],
+) -> Homework:
+    """Read the names that the function's file uses, from its code objects."""
+    plain = function.__func__ if isinstance(function, types.MethodType) else function
+    code = plain.__code__  # type: ignore[attr-defined]
+    codes = list(_codes_of(plain.__globals__, code.co_filename)) or [code]  # type: ignore[attr-defined]
+    known = {name for c in [code, *codes] for name in _names_in(c)}
+    modules = frozenset({plain.__module__, *_modules_of(function)})
+    task = Homework(function, args, kwargs, loss, names, lift, code.co_filename, modules, frozenset(known), frozenset())
+    meanings = [task.meaning(name) for name in known] + list(names.values())
+    return task._replace(wanted=frozenset(meaning[1] for meaning in meanings if meaning is not None))
+
+
+def run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
+    """Run the homework on Values; `moved(base, numbers)` gives the numbers to start from. Raises recording.TooLarge."""
+    meanings: dict[str, tuple[str | None, str] | None] = {}
+
+    def meaning(base: str) -> tuple[str | None, str] | None:
+        if base not in meanings:
+            meanings[base] = task.meaning(base)
+        return meanings[base]
+
+    names = {name for name in task.known if meaning(name) is not None}
+    lifter = Lifter(moved, task.wanted, names, task.lift)
+    function, args, kwargs = own_copy(task.function, task.args, task.kwargs)
+    parameters = _parameter_names(function, args)
+    args = tuple(_lifted(lifter, name, thing, task.modules) for name, thing in zip(parameters, args, strict=True))
+    kwargs = {name: _lifted(lifter, name, thing, task.modules) for name, thing in kwargs.items()}
+    if isinstance(function, types.MethodType):
+        lifter.lift_fields(function.__self__, task.modules | {type(function.__self__).__module__})
+    recording = record(
+        function, args, kwargs, file=task.file, modules=task.modules, lifted=lifter.bases, meaning=meaning,
+        lift_local=lifter.local, steps=steps,
+    )  # fmt: skip
+    pairing = pair_up(recording, task.loss, task.names, lifter.bases)
+    judged, updates = judge(recording, pairing)
+    return Run(recording, pairing, judged, check_updates(updates), lifter.bases, meaning)
+
+
+def updates_of(one: Run) -> list[Update]:
+    """All updates of a run."""
+    return [update for step in one.updates.steps for update in step.updates]
+
+
+def _lifted(lifter: Lifter, name: str, thing: Any, modules: Collection[str]) -> Any:
+    if type(thing).__module__ in modules and hasattr(thing, "__dict__"):
+        lifter.lift_fields(thing, modules)
+        return thing
+    return lifter.lifted(name, thing)
+
+
+def _parameter_names(function: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
+    code = getattr(function, "__func__", function).__code__
+    names = list(code.co_varnames[: code.co_argcount])
+    if isinstance(function, types.MethodType):
+        names = names[1:]
+    return [*names, *(f"args[{i}]" for i in range(len(args)))][: len(args)]
+
+
+def _modules_of(function: Callable[..., Any]) -> set[str]:
+    if not isinstance(function, types.MethodType):
+        return set()
+    owner = function.__self__
+    return {cls.__module__ for cls in (owner if isinstance(owner, type) else type(owner)).__mro__} - {"builtins"}
+
+
+def _codes_of(namespace: Mapping[str, Any], file: str) -> Iterator[types.CodeType]:
+    """The code of every function and method of a file, those inside functions too."""
+    stack: list[Any] = list(namespace.values())
+    seen: set[int] = set()
+    while stack:
+        thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, types.CodeType):
+            yield thing
+            stack += [c for c in thing.co_consts if isinstance(c, types.CodeType)]
+        elif isinstance(thing, staticmethod | classmethod):
+            stack.append(thing.__func__)
+        elif isinstance(thing, types.FunctionType) and thing.__code__.co_filename == file:
+            stack.append(thing.__code__)
+        elif isinstance(thing, type) and thing.__module__ == namespace.get("__name__"):
+            stack += list(vars(thing).values())
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from (*code.co_varnames, *code.co_names, *code.co_cellvars, *code.co_freevars)
+    yield from (c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
