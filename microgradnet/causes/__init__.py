@@ -43,7 +43,7 @@ def diagnose(points: list[Point]) -> Diagnosis:
     ordered = wrong + [p for p in telling if not any(p is w for w in wrong)]
     with numpy.errstate(all="ignore"):
         simple = list(_holding([*multiples(ordered), *paths(ordered)], ordered))
-        changes = list(_repairing(ordered, 1 if simple else 4))
+        changes = list(_repairing(ordered, 1 if simple else 4, helpers=not simple))
         rest = [] if simple else list(_holding([*others(ordered), *factors(ordered)], ordered))
         found: list[Guess | Repair] = [*simple, *changes, *rest]
         if not found:
@@ -68,8 +68,9 @@ def _explains(guess: Guess, point: Point) -> bool:
     return predicted is not None and agree(predicted, point.by_hand, point.tolerance)
 
 
-def _repairing(points: list[Point], enough: int) -> Iterator[Repair]:
-    """Changes of the computation that give autograd's numbers at every point, at most so many."""
+def _repairing(points: list[Point], enough: int, helpers: bool) -> Iterator[Repair]:
+    """Changes of the computation that give autograd's numbers at every point, at most so many; also in functions
+    that the derivative's own line calls, if these `helpers` are to be looked at."""
     import numpy
 
     if any(point.computation is None for point in points):
@@ -80,6 +81,8 @@ def _repairing(points: list[Point], enough: int) -> Iterator[Repair]:
         return
     work, found = 0, 0
     for repair in repairs(replays[0], points):
+        if not helpers and not replays[0].is_own(repair.key):
+            return
         for replay in replays:
             work += len(replay.rows)
             repaired = repair.apply(replay)
@@ -102,8 +105,29 @@ def _arranged(points: list[Point]) -> Iterator[Guess]:
     text = formula_for(points, points[0].autograd.shape)
     if text is not None:
         yield Guess("arrangement", (text,), f"`{text}` would be right", lambda p: p.by_hand)
-    elif all(_same_numbers(point) for point in points):
-        yield Guess("arrangement", ("index",), "the numbers are right, but stand in wrong places: look at the index", lambda p: p.by_hand)
+    for said, test in [
+        ("the numbers are right, but stand in wrong places: look at the index", _same_numbers),
+        ("elements that should be 0 are not: an index takes too much", _too_many),
+        ("some elements are left at 0: an index takes too little", _too_few),
+        ("only some elements are wrong: look at the index", _in_part),
+    ]:
+        if all(test(point) for point in points):
+            yield Guess("arrangement", ("index",), said, lambda p: p.by_hand)
+
+
+def _too_many(point: Point) -> bool:
+    close = abs(point.by_hand - point.autograd) <= 1e-8 * abs(point.autograd) + 20 * point.tolerance
+    return bool((close | (point.autograd == 0)).all() and (point.autograd != 0).any())
+
+
+def _too_few(point: Point) -> bool:
+    close = abs(point.by_hand - point.autograd) <= 1e-8 * abs(point.autograd) + 20 * point.tolerance
+    return bool((close | (point.by_hand == 0)).all() and (point.by_hand != 0).any())
+
+
+def _in_part(point: Point) -> bool:
+    close = abs(point.by_hand - point.autograd) <= 1e-8 * abs(point.autograd) + 20 * point.tolerance
+    return bool(2 * close.sum() > close.size)
 
 
 def _same_numbers(point: Point) -> bool:
@@ -117,14 +141,16 @@ def _same_numbers(point: Point) -> bool:
 def formula_for(points: list[Point], shape: tuple[int, ...], liked: Collection[str] = ()) -> str | None:
     """A product or sum of one or two named arrays that gives autograd's numbers at every point, if there is one;
     of several, that with the most `liked` names."""
-    found = [
-        formula for formula in formulas(points[0], shape)
-        if all(all(n in p.values for n in formula.names) and _gives(formula.compute(p), p) for p in points)
-    ]  # fmt: skip
-    return max(found, key=lambda formula: sum(n in liked for n in formula.names)).text if found else None
+    found = []
+    for formula in formulas(points[0], shape):
+        for sign, mark in ((1.0, ""), (-1.0, "-")):
+            if all(all(n in p.values for n in formula.names) and _gives(sign * formula.compute(p), p) for p in points):
+                found.append((sum(n in liked for n in formula.names), mark + formula.text))
+    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _gives(array: Any, point: Point) -> bool:
+    """Whether an array is autograd's numbers."""
     return array.size == point.autograd.size and agree(
         array.reshape(point.autograd.shape), point.autograd, point.tolerance
     )

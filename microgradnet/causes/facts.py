@@ -96,6 +96,6 @@ def informative(points: list[Point]) -> list[Point]:
 
     def tells(point: Point) -> bool:
         size = numpy.maximum(abs(point.by_hand), abs(point.autograd))
-        return bool((numpy.isfinite(size) & (size > 1000 * point.tolerance)).any())
+        return bool(numpy.isfinite(size).all() and (size > 1000 * point.tolerance).any())
 
     return [point for point in points if tells(point)]

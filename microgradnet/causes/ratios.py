@@ -88,7 +88,31 @@ def paths(points: list[Point]) -> Iterator[Guess]:
             ("half", "counts half", 0.5),
         ]:  # fmt: skip
             yield Guess("path", (name, what), f"{through} {said}", _with_share(name, share))
+        share = _common_share(points, name)
+        if share is not None:
+            yield Guess("path", (name, "times", digits(share, 6)), f"{through} counts {digits(share, 6)} times", _with_share(name, share))
+        if all(_is_square(point.paths[name]) for point in points):
+            yield Guess("arrangement", (name, "transposed"), f"the part through {name} is transposed",
+                        lambda p, n=name: p.autograd - p.paths[n] + p.paths[n].T)  # fmt: skip
         yield Guess("path", (name, "alone"), f"only {through} is there; the others are missing", lambda p, n=name: p.paths[n])
+
+
+def _is_square(array: Any) -> bool:
+    return array.ndim == 2 and array.shape[0] == array.shape[1] > 1
+
+
+def _common_share(points: list[Point], name: str) -> float | None:
+    """How many times the path would have to count, by the clearest of at least three numbers."""
+    clear = [
+        (abs(part), 1 + (hand - truth) / part)
+        for point in points
+        for hand, truth, part, tolerance in zip(
+            point.by_hand.flat, point.autograd.flat, point.paths[name].flat, point.tolerance.flat, strict=True
+        )
+        if abs(part) > 1000 * tolerance and abs(hand) < float("inf")
+    ]
+    share = float(max(clear)[1]) if len(clear) >= 3 else None
+    return None if share is None or any(abs(share - s) < 1e-6 for s in (-1.0, 0.0, 0.5, 1.0, 2.0)) else share
 
 
 def _with_share(name: str, share: float) -> Callable[[Point], Any]:
@@ -110,42 +134,61 @@ def _fits(point: Point, array: Any) -> bool:
 
 def factors(points: list[Point]) -> Iterator[Guess]:
     """A factor is missing or too much: a local derivative on the way, a variable, or a simple function of one."""
-    known = _known_factors(points)
+    local = _known_factors(points, "factors")
+    named = _known_factors(points, "values")
+    yield from _missing_or_extra(local)
+    yield from _swapped(points[0], local, {name: named[name] for name in points[0].values if name in named})
+    yield from _missing_or_extra(named)
+    yield from _swapped(points[0], {name: named[name] for name in points[0].values if name in named}, {**named, **local})
+
+
+def _missing_or_extra(known: dict[str, Callable[[Point], Any]]) -> Iterator[Guess]:
     for name, value in known.items():
         yield Guess("factor", ("missing", name), f"the factor {name} is missing", lambda p, v=value: p.autograd / v(p))
         yield Guess("factor", ("extra", name), f"the factor {name} is too much", lambda p, v=value: p.autograd * v(p))
-    plain = {name: value for name, value in known.items() if not name.startswith(("1 - ", "(1 - ")) and "²" not in name}
-    first = points[0]
+
+
+def _swapped(
+    first: Point, wanted: dict[str, Callable[[Point], Any]], got: dict[str, Callable[[Point], Any]]
+) -> Iterator[Guess]:
+    """One factor in the place of another; candidates are sieved at the first point, as they are many."""
     import numpy
 
     with numpy.errstate(all="ignore"):
         ratio = first.by_hand / first.autograd
-        for name, value in plain.items():
-            wanted = ratio * value(first)  # what would have to stand there
-            for other, its in plain.items():
-                if other != name and numpy.allclose(its(first), wanted, rtol=1e-7, atol=0, equal_nan=True):
-                    yield Guess("factor", ("swapped", other, name), f"{other} stands where {name} belongs",
+        for name, value in wanted.items():
+            there = ratio * value(first)  # what would have to stand there
+            for other, its in got.items():
+                if other != name and numpy.allclose(its(first), there, rtol=1e-7, atol=0, equal_nan=True):
+                    yield Guess("factor", ("swapped", other, name), _instead(other, name),
                                 lambda p, v=value, u=its: p.autograd / v(p) * u(p))  # fmt: skip
 
 
-def _known_factors(points: list[Point]) -> dict[str, Callable[[Point], Any]]:
+def _instead(got: str, wanted: str) -> str:
+    if wanted.startswith(f"∂{got}/∂"):
+        return f"{got} itself stands where its derivative {wanted} belongs"
+    return f"{got} stands where {wanted} belongs"
+
+
+def _known_factors(points: list[Point], column: str) -> dict[str, Callable[[Point], Any]]:
+    """Arrays of a column that can be factors of the derivative, and of values some simple functions of them."""
     import numpy
 
     found: dict[str, Callable[[Point], Any]] = {}
-    first = points[0]
-    for column in ("factors", "values"):
-        for name in getattr(first, column):
-            arrays = [getattr(point, column).get(name) for point in points]
-            if any(a is None for a in arrays):
-                continue
-            try:
-                if any(numpy.broadcast_shapes(a.shape, p.autograd.shape) != p.autograd.shape for a, p in zip(arrays, points, strict=True)):
-                    continue
-            except ValueError:
-                continue
-            found[name] = lambda p, c=column, n=name: getattr(p, c)[n]
-            if column == "values":
-                found[f"(1 - {name})"] = lambda p, n=name: 1 - p.values[n]
-                found[f"{name}²"] = lambda p, n=name: p.values[n] ** 2
-                found[f"(1 - {name}²)"] = lambda p, n=name: 1 - p.values[n] ** 2
+    for name in getattr(points[0], column):
+        arrays = [getattr(point, column).get(name) for point in points]
+        if any(a is None for a in arrays):
+            continue
+        try:
+            shapes = [(numpy.broadcast_shapes(a.shape, p.autograd.shape), p.autograd.shape)
+                      for a, p in zip(arrays, points, strict=True)]  # fmt: skip
+        except ValueError:
+            continue
+        if any(both != its for both, its in shapes):
+            continue
+        found[name] = lambda p, n=name: getattr(p, column)[n]
+        if column == "values":
+            found[f"(1 - {name})"] = lambda p, n=name: 1 - p.values[n]
+            found[f"{name}²"] = lambda p, n=name: p.values[n] ** 2
+            found[f"(1 - {name}²)"] = lambda p, n=name: 1 - p.values[n] ** 2
     return found

@@ -80,6 +80,21 @@ class Replay:
             new[row] = value
         return numpy.array([new[c.outputs[i]] - c.offset[i] for i in self.picks])
 
+    def is_own(self, key: Key) -> bool:
+        """Whether a place is in the function of the derivative itself, not in one that it calls."""
+        row = self.by_key[key][0]
+        return self.computation.places[row][-1] == key[1]
+
+    def results_at(self, key: Key) -> list[int]:
+        """The rows in which what is computed at a place, or in a call there, ends."""
+        rows = self.rows_at(key)
+        if key[0] == "at":
+            return rows
+        inside = set(rows)
+        outputs = {self.computation.outputs[i] for i in self.picks}
+        read_outside = {o for row in self.rows if row not in inside for o in self.computation.operands[row] if o.__class__ is int}
+        return [row for row in rows if row in read_outside or row in outputs]
+
     def rows_at(self, key: Key) -> list[int]:
         """The rows that were made at a place."""
         return self.by_key.get(key, [])
@@ -97,15 +112,22 @@ class Replay:
 def repairs(replay: Replay, points: list[Point]) -> Iterator[Repair]:
     """All single changes, in the order of likelihood; what a change means is decided at each point anew."""
     names = [name for name in replay.point.values if all(name in p.values for p in points)]
-    inner = [key for key in replay.by_key if key[0] == "inner"]
-    for key in sorted(replay.by_key, key=lambda key: (key[0], -len(replay.by_key[key]))):  # calls first, the outer ones
-        yield from _operands(replay, key, names)
-    for key in inner:
-        yield from _constants(replay, key, names, points)
-    for key in inner:
-        yield from _operators(replay, key)
-    for key in inner:
-        yield from _nodes(replay, key, names)
+    keys = _order(replay)
+    own = [key for key in keys if replay.is_own(key)]
+    for some in (own, [key for key in keys if key not in own]):  # helper functions last
+        exact = [key for key in some if key[0] == "at"]
+        for key in some:
+            yield from _operands(replay, key, names)
+        for key in exact:
+            yield from _constants(replay, key, names, points)
+        for key in exact:
+            yield from _operators(replay, key)
+        for key in some:
+            yield from _nodes(replay, key, names)
+
+
+def _power(x: float, exponent: float) -> float:
+    return FLOATS.pow(x, exponent)  # type: ignore[no-any-return]
 
 
 # --- operands ---------------------------------------------------------------------------------------------------------
@@ -114,20 +136,26 @@ TRANSFORMS: list[tuple[str, Callable[[float], float]]] = [
     ("-{}", lambda x: -x),
     ("1 - {}", lambda x: 1 - x),
     ("{}²", lambda x: x * x),
-    ("1/{}", lambda x: 1 / x if x else float("nan")),
+    ("1/{}", lambda x: _power(x, -1.0)),
+    ("{}**-2", lambda x: _power(x, -2.0)),
+    ("{}**3", lambda x: x**3),
+    ("{}**0.5", lambda x: _power(x, 0.5)),
+    ("{}**-0.5", lambda x: _power(x, -0.5)),
+    ("{}**-1.5", lambda x: _power(x, -1.5)),
+    ("2 {}", lambda x: 2 * x),
 ]
 
 
 def _operands(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
     c = replay.computation
     rows = replay.rows_at(key)
-    for got, elements in c.reads.items():
+    for got, elements in sorted(c.reads.items(), key=lambda pair: replay.point.values[pair[0]].size if pair[0] in replay.point.values else 0):
         slots = {slot for row in rows for slot, o in enumerate(c.operands[row]) if o.__class__ is int and o in elements}
         shape = replay.point.values[got].shape if got in replay.point.values else None
         if not slots or shape is None:
             continue
         for slot in [None, *sorted(slots)] if len(slots) > 1 else [None]:
-            for wanted in names:
+            for wanted in sorted(names, key=lambda name: _unlike(got, name, shape, replay.point.values[name].shape)):
                 if wanted != got and replay.point.values[wanted].shape in (shape, ()):
                     yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
                                  _reading(key, got, slot, wanted, None))  # fmt: skip
@@ -135,6 +163,11 @@ def _operands(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
                 wanted = text.format(got)
                 yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
                              _reading(key, got, slot, None, function))  # fmt: skip
+
+
+def _unlike(got: str, wanted: str, shape: tuple[int, ...], its: tuple[int, ...]) -> tuple[bool, bool, bool]:
+    """How little a name resembles another: in shape, as an item of the same array, in its first letter."""
+    return shape != its, got.partition("[")[0] != wanted.partition("[")[0] if "[" in got else "[" in wanted, got.lstrip("_")[:1] != wanted.lstrip("_")[:1]
 
 
 def _reading(
@@ -188,6 +221,12 @@ def _constants(replay: Replay, key: Key, names: list[str], points: list[Point]) 
                                        ("{} - 1", lambda n: n - 1), ("1/({} - 1)", lambda n: 1 / (n - 1) if n != 1 else None)):  # fmt: skip
                     yield _constant(key, slot, shown, text.format(name), lambda x, p, n=name, f=function: f(p.sizes[n]) if n in p.sizes else None)
             scalars = [name for name in names if replay.point.values[name].ndim == 0]
+            for name in scalars:
+                for text, what, change in (("{}", "missing", lambda x, v: x * v), ("{}", "extra", lambda x, v: x * _power(v, -1.0)),
+                                           ("{}²", "missing", lambda x, v: x * v * v), ("{}²", "extra", lambda x, v: x * _power(v, -2.0))):  # fmt: skip
+                    said = "is missing here" if what == "missing" else "is too much here"
+                    yield Repair("factor", (what, text.format(name)), f"the factor {text.format(name)} {said}", key,
+                                 _put(key, slot, lambda x, p, n=name, f=change: f(x, float(p.values[n]))))  # fmt: skip
             got = next((name for name in scalars if _is_constant(points, name, key, slot)), None)
             for wanted in scalars:
                 if wanted != got:
@@ -301,6 +340,8 @@ def _nodes(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
         kind = "sign" if text == "-{}" else "operator"
         sentence = "the sign of this part is wrong" if kind == "sign" else f"this part should be {shown}"
         yield Repair(kind, ("…", shown), sentence, key, _after(key, lambda x, v, f=function: f(x), None))
+    for text, number in (("1", 1.0), ("-1", -1.0)):
+        yield Repair("path", (text, "missing"), f"the term {text} is missing here", key, _after(key, lambda x, v, n=number: x + n, None))
     for name in names:
         array = replay.point.values[name]
         if array.ndim and array.size != replay.totals.get(key) and array.ndim != replay.point.autograd.ndim:
@@ -320,12 +361,14 @@ def _after(key: Key, function: Callable[[float, float], float | None], name: str
 
     def apply(replay: Replay) -> Any:
         c = replay.computation
-        rows = replay.rows_at(key)
+        rows = replay.results_at(key)
         array = replay.point.values.get(name) if name else None
         if name and array is None:
             return None
         if array is not None and array.ndim:
             shape = replay.point.autograd.shape
+            if key[0] == "in":
+                return None
             if array.size != replay.totals[key]:
                 try:
                     array = numpy.broadcast_to(array, shape)
@@ -353,8 +396,21 @@ def computed(op: str, operands: list[float]) -> float:
 
 
 def _keys(places: tuple[Hashable, ...]) -> list[Key]:
-    """A row is made at the innermost place, and at that of each call around it."""
-    return [("inner", places[0]), *(("call", place) for place in places[1:])] if places else []
+    """Where a row was made: exactly there, and in the calls around that place."""
+    return [("at", places[0]), *(("in", place) for place in places[1:])] if places else []
+
+
+def _order(replay: Replay) -> list[Key]:
+    """The places, those in the function of the derivative itself first, and of calls the outer ones first."""
+    places = replay.computation.places
+
+    def depth(key: Key) -> tuple[int, int]:
+        rows = replay.by_key[key]
+        inner = min(places[row].index(key[1]) for row in rows)
+        outer = min(len(places[row]) - 1 - places[row].index(key[1]) for row in rows)
+        return outer, -inner
+
+    return sorted(replay.by_key, key=depth)
 
 
 def _spread(indices: Any, most: int) -> list[int]:

@@ -234,7 +234,7 @@ class _Reporter:
 
     def _upwards(self) -> list[tuple[int, Finding]]:
         rates = [step.rate for step in self.first.updates.steps if step.rate is not None]
-        if not rates or max(rates) <= 0 or self.first.updates.wrong and min(rates) < 0:
+        if not rates or min(rates) <= 0:
             return []
         update = self.first.updates.steps[0].updates[0]
         rate = rates[0]

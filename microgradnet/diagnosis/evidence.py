@@ -75,6 +75,8 @@ def point_of_update(run: Run, update: Update, rate: float) -> Point:
 
 def _in_sight(run: Run, event: Event) -> _Sight:
     """Names of the call, and of objects and containers, as they stood before the event, with what is wrong put right."""
+    import numpy
+
     owner = run.recording.owners.get(event.frame.number)
     newest: dict[str, Event] = {}
     for other in run.recording.events[: event.time]:
@@ -87,6 +89,7 @@ def _in_sight(run: Run, event: Event) -> _Sight:
         if after.time < event.time and newest.get(after.name) is after:
             newest[after.name + STALE] = before
     newest.pop(event.name, None)
+    constants = [c for c in event.code.co_consts if c.__class__ is float]
     right = {judged.pair.event.time: judged.pair for judged in run.judged if judged.pair.wanted_shape is None}
     values, nodes = {}, {}
     for name, found in newest.items():
@@ -97,6 +100,9 @@ def _in_sight(run: Run, event: Event) -> _Sight:
         if values[name].ndim == 1 and 0 < values[name].size <= SMALL:
             for i in range(values[name].size):
                 values[f"{name}[{i}]"], nodes[f"{name}[{i}]"] = values[name][i], numbers[i]
+    for constant in constants:
+        values.setdefault(repr(constant), numpy.array(constant))
+        nodes.setdefault(repr(constant), numpy.array(-1))
     return _Sight(newest, values, nodes)
 
 
@@ -283,6 +289,8 @@ def where(place: tuple[Hashable, ...]) -> tuple[int, int | None, int | None] | N
     if not place:
         return None
     code, offset = place[0]  # type: ignore[misc]
+    if offset < 0:
+        return (-offset, None, None)
     line, end_line, column, end_column = list(code.co_positions())[offset // 2]
     if line is None:
         return None

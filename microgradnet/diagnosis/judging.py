@@ -66,7 +66,10 @@ class Update(NamedTuple):
 
     def follows(self, rate: float) -> bool:
         """Whether the change is `rate` times the gradient, as far as rounding lets one see."""
-        return bool((abs(self.change - rate * self.gradient) <= self.tolerance + 1e-9 * abs(self.change)).all())
+        import numpy
+
+        off = abs(self.change - rate * self.gradient) > self.tolerance + 1e-9 * abs(self.change)
+        return not bool((off & numpy.isfinite(self.gradient)).any())
 
 
 class Step(NamedTuple):
@@ -215,7 +218,7 @@ def decide(by_hand: Any, autograd: Any, tolerance: Any) -> tuple[Any, Any]:
         size = numpy.maximum(abs(by_hand), abs(autograd))
         same = (by_hand == autograd) | (numpy.isnan(by_hand) & numpy.isnan(autograd))
         finite = numpy.isfinite(by_hand) & numpy.isfinite(autograd)
-        wrong = ~same & numpy.where(finite, distance > tolerance, ~numpy.isnan(autograd))
+        wrong = ~same & numpy.isfinite(autograd) & ~(distance <= tolerance)
         decided = numpy.where(same, ~numpy.isnan(by_hand), wrong | (finite & (tolerance <= DECIDED * size)))
     return decided, wrong
 

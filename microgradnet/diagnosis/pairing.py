@@ -212,8 +212,8 @@ class _Matcher:
         after = [e.time for e in self.by_base[by.base] if e.time > by.time and e.scope == by.scope]
         until = min((time for time in after if time > event.time), default=len(self.recording.events)) - 1
         if of is None and callable(self.loss):
-            found = [self.loss_at(time, event.frame.number) for time in (event.time, until)]
-            return list(dict.fromkeys(seeds for seeds in found if seeds))
+            found = self.loss_at(event.time, event.frame.number)
+            return [found] if found else []
         bases = [of] if of is not None else sorted(self.roots)
         events: list[Event] = []
         for base in bases:

@@ -270,7 +270,7 @@ class _Recorder:
             seen[key] = (thing, None)
             return thing
         if kind == "number":
-            new = self._own_number(base, self.lift_local(base, thing), state.born)
+            new = self._own_number(base, self.lift_local(base, thing), state)
             seen[key] = (new, None)
             self._note(scope, shown, base, frame, state, new, 0)
             return new
@@ -278,7 +278,7 @@ class _Recorder:
         if kind == "array" and id(_root(thing)) not in self.arrays:
             new = self.lift_local(base, thing)
             if new is thing:
-                self._separate(thing, state.born)
+                self._separate(thing, state)
             self.arrays[id(_root(new))] = _root(new)
         mark = _mark(new)
         if old is not _NOTHING and old[0] is new and old[1] == mark:
@@ -306,32 +306,32 @@ class _Recorder:
             if enough:
                 raise _Enough
 
-    def _own_number(self, base: str, thing: Any, born: int) -> Any:
+    def _own_number(self, base: str, thing: Any, state: _Frame) -> Any:
         """A derivative that is another variable's very number gets a node of its own, so that it can be put right
         alone; so does a plain number that is said to be ∂A/∂B."""
         meaning = self.meaning(base)
         if meaning is None:
             return thing
-        if thing.__class__ is Value and self.tape.numbers.get(thing, -1) < born:
+        if thing.__class__ is Value and self.tape.numbers.get(thing, -1) < state.born:
             own = apply("sum", thing)
         elif meaning[0] is not None and thing.__class__ in (int, float):
             own = Value(thing)
         else:
             return thing
-        self.tape.add(own, ())
+        self.tape.add(own, ((state.code, -state.line),))
         return own
 
-    def _separate(self, array: Any, born: int) -> None:
+    def _separate(self, array: Any, state: _Frame) -> None:
         """Selections (max, fancy indices, copies) hold the very Values of what they select from; give the new array
         nodes of its own, so that the derivative with respect to it is not that with respect to its source."""
         if array.dtype != object or not array.flags.writeable:
             return
-        numbers = self.tape.numbers
+        numbers, born, here = self.tape.numbers, state.born, ((state.code, -state.line),)
         flat = array.reshape(-1) if array.flags.c_contiguous else None
         for place, element in enumerate(array.flat):
             if element.__class__ is Value and numbers.get(element, -1) < born:
                 own = apply("sum", element)
-                self.tape.add(own, ())
+                self.tape.add(own, here)
                 if flat is not None:
                     flat[place] = own
                 else:

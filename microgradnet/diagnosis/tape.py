@@ -28,7 +28,7 @@ class Tape:
     """Columns, one entry per node: `nodes`, `operands` (numbers of nodes, floats), `partials`, `data`, `places`.
 
     A place is where in the user's code the node was made: (code object, offset of the instruction), for each call
-    from the innermost out; () where it was not made by the user's code.
+    from the innermost out; () where it was not made by the user's code. A negative offset is that of a line.
 
     >>> tape, x = Tape(), Value(3.0)
     >>> y = x * x
