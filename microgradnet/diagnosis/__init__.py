@@ -12,14 +12,14 @@ import dis
 import inspect
 import linecache
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from microgradnet.causes import Cause
 from microgradnet.diagnosis.evidence import explain_exception, explain_pair, explain_update
-from microgradnet.diagnosis.judging import Judged, Update
+from microgradnet.diagnosis.judging import Judged, Second, Update
 from microgradnet.diagnosis.lifting import own_copy
-from microgradnet.diagnosis.pairing import Loss, Unpaired
+from microgradnet.diagnosis.pairing import Loss, Pair, Unpaired
 from microgradnet.diagnosis.recording import Event, TooLarge, undisturbed
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, homework, run, updates_of
@@ -203,30 +203,78 @@ class _Reporter:
                 "update", place, update.after.name, "its change", "", float(update.change.flat[0]),
                 float((rate * update.gradient).flat[0]), explained.cause,
             )))  # fmt: skip
-        return findings + self._missing_updates() + self._upwards()
+        return findings + self._second_updates() + self._missing_updates() + self._upwards()
 
-    def _missing_updates(self) -> list[tuple[int, Finding]]:
+    def _second_updates(self) -> list[tuple[int, Finding]]:
+        """Parameters that are changed twice in a step, perhaps by what another one should have got."""
+        findings: dict[tuple[types.CodeType, int, str], tuple[int, Finding]] = {}
+        for second in self.first.seconds:
+            name, base = second.after.name, second.after.base
+            line = second.after.line
+            others = [update for step in self.first.updates.steps[:1] for update in step.updates]
+            meant = self._whose(second)
+            said = f", by the gradient of {meant}, which is never updated" if meant else ""
+            cause = Cause("update", (name, "twice", *([meant] if meant else [])),
+                          f"{name} is changed a second time in this step{said}", 1, 1, ())  # fmt: skip
+            if len(others) > 1:
+                found = self._finding("update", (line, None, None), name, "its change", "", None, None, cause)
+                findings.setdefault((second.after.code, line, base), (second.after.time, found))
+        return list(findings.values())
+
+    def _whose(self, second: Second) -> str | None:
+        """The parameter without an update whose gradient the change follows."""
+        rates = [step.rate for step in self.first.updates.steps if step.rate is not None]
+        for name, pair in self._not_updated().items():
+            numbers = _numbers(self.first.recording.tape, pair.by)
+            gradient = [pair.sweep.adjoint(n) or 0.0 for n in numbers]
+            if rates and len(gradient) == second.change.size and all(
+                abs(c - rates[0] * g) <= 1e-6 * max(abs(c), 1e-12) for c, g in zip(second.change.flat, gradient, strict=True)
+            ):
+                return name
+        return next(iter(self._not_updated()), None) if len(self._not_updated()) == 1 else None
+
+    def _not_updated(self) -> dict[str, Pair]:
+        """Parameters that keep their numbers while others are updated, each with a comparison of its derivative.
+
+        A parameter is an attribute of the object whose other attributes are updated, or is named like one that is, or
+        its derivative is computed and then not used for anything: unlike dX, which is handed on.
+        """
         updates = updates_of(self.first)
         if self.error is not None or len({u.after.name for u in updates}) < 2:
-            return []
+            return {}
+        tape = self.first.recording.tape
         updated = {(u.after.scope.number, u.after.base) for u in updates}
-        replaced = {number for u in updates for number in _numbers(self.first.recording.tape, u.before)}
-        last = updates[-1].after
+        replaced = {number for u in updates for number in _numbers(tape, u.before)}
         stems = {_stem(base) for _, base in updated}
-        missing = []
+        found: dict[str, Pair] = {}
         for judged in self.first.judged:
-            by = judged.pair.by
+            pair, by = judged.pair, judged.pair.by
             if by.base not in self.first.parameters or (by.scope.number, by.base) in updated:
                 continue
-            if replaced.intersection(_numbers(self.first.recording.tape, by)):
+            if replaced.intersection(_numbers(tape, by)):
                 continue  # the same numbers under another name
             in_same_object = by.scope.kind != "frame" and any(number == by.scope.number for number, _ in updated)
-            if (in_same_object or _stem(by.base) in stems) and by.name not in missing:
-                missing.append(by.name)
-        first_step = {u.after.name: u.after for u in self.first.updates.steps[0].updates} if self.first.updates.steps else {}
-        line = max((event.line for event in first_step.values()), default=last.line)
+            if in_same_object or _stem(by.base) in stems or not self._is_used(pair):
+                found.setdefault(by.name, pair)
+        return found
+
+    def _is_used(self, pair: Pair) -> bool:
+        """Whether anything was computed from a derivative, or it was handed back."""
+        tape, recording = self.first.recording.tape, self.first.recording
+        own = {int(n) for n in pair.nodes.flat if n >= 0}
+        if not own or any(o in own for operands in tape.operands[pair.event.tape :] for o in operands if o.__class__ is int):
+            return True
+        return any(tape.numbers.get(value) in own for value in _values_in(recording.result))
+
+    def _missing_updates(self) -> list[tuple[int, Finding]]:
+        twice = {finding.cause.names[2] for _, finding in self._second_updates() if len(finding.cause.names) > 2}
+        missing = [name for name in self._not_updated() if name not in twice]
+        if not missing:
+            return []
+        first_step = self.first.updates.steps[0].updates
+        last = max((update.after for update in first_step), key=lambda event: event.line)
         return [
-            (last.time, self._finding("update", (line, None, None), name, "its change", "", None, None, Cause(
+            (last.time, self._finding("update", (last.line, None, None), name, "its change", "", None, None, Cause(
                 "update", (name, "missing"), f"{name} is never updated, though the other parameters are", 1, 1, ()
             )))
             for name in missing
@@ -376,6 +424,19 @@ def _numbers(tape: Any, event: Event) -> list[int]:
     from microgradnet.diagnosis.pairing import numbers_of
 
     return [int(n) for n in numbers_of(tape, event.version).flat if n >= 0]
+
+
+def _values_in(thing: Any) -> Iterator[Value]:
+    if thing.__class__ is Value:
+        yield thing
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            yield from _values_in(part)
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from _values_in(part)
+    elif getattr(thing, "dtype", None) == object:
+        yield from (x for x in thing.flat if x.__class__ is Value)
 
 
 def _stored_later(event: Event, line: int) -> bool:

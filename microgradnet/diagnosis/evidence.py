@@ -324,6 +324,9 @@ def explain_update(update: Update, rate: float, runs: list[Run]) -> Explained:
     for run, other in list(same_updates(update, runs))[:MOST_POINTS]:
         own = next((step.rate for step in run.updates.steps if other in step.updates and step.rate is not None), rate)
         points.append(point_of_update(run, other, own))
+    replaced = _replaced(update, rate)
+    if replaced is not None:
+        return replaced
     diagnosis = diagnose(points)
     cause, name = diagnosis.cause, update.after.name
     if cause.kind in ("sign", "number", "zero", "unknown") or (cause.kind == "path" and cause.names[-1] == "sign"):
@@ -337,6 +340,16 @@ def explain_update(update: Update, rate: float, runs: list[Run]) -> Explained:
         cause = cause._replace(kind="update", names=(name, "other gradient", *cause.names),
                                sentence=f"{name} changes by the gradient of another: {cause.sentence}")  # fmt: skip
     return Explained(cause, where(diagnosis.place))
+
+
+def _replaced(update: Update, rate: float) -> Explained | None:
+    """`=` where `-=` belongs: the parameter is now nothing but its step."""
+    after = floats(update.before.version) + update.change
+    if not any(agree(after, sign * rate * update.gradient, update.tolerance) for sign in (1, -1)):
+        return None
+    name, line = update.after.name, update.after.line
+    sentence = f"{name} is replaced by its step, not moved by it: `-=` belongs where `=` stands"
+    return Explained(Cause("update", (name, "replaced"), sentence, 1, 1, ()), (line, None, None))
 
 
 def _explain_shape(together: list[tuple[Run, Judged]]) -> Explained:

@@ -15,7 +15,7 @@ from microgradnet.diagnosis.tape import Tape
 from microgradnet.ops import COMPARISONS
 from microgradnet.rules import FLOATS
 
-__all__ = ["Judged", "Step", "Update", "Updates", "judge"]
+__all__ = ["Judged", "Second", "Step", "Update", "Updates", "judge"]
 
 DECIDED = 0.01
 """A number whose tolerance is more than this part of it says little."""
@@ -87,8 +87,17 @@ class Updates(NamedTuple):
     note: str
 
 
-def judge(recording: Recording, pairing: Pairing) -> tuple[list[Judged], list[Update]]:
-    """Verdicts on the pairs, in the order of the run, and the updates."""
+class Second(NamedTuple):
+    """A parameter was changed once more before its gradient was computed anew; `change` as it would be if what came
+    before were right."""
+
+    before: Event
+    after: Event
+    change: Any
+
+
+def judge(recording: Recording, pairing: Pairing) -> tuple[list[Judged], list[Update], list[Second]]:
+    """Verdicts on the pairs, in the order of the run; the updates; and those that came twice in a step."""
     return _Corrected(recording, pairing).run()
 
 
@@ -101,9 +110,10 @@ class _Corrected:
         self.fixed: dict[int, float] = {}
         self.done = 0
 
-    def run(self) -> tuple[list[Judged], list[Update]]:
+    def run(self) -> tuple[list[Judged], list[Update], list[Second]]:
         judged: list[Judged] = []
         updates: list[Update] = []
+        seconds: list[Second] = []
         moments: list[tuple[int, int, Any]] = [(pair.event.tape, pair.event.time, pair) for pair in self.pairing.pairs]
         moments += [(after.tape, after.time, (before, after)) for before, after in self.pairing.updates]
         for tape, _, thing in sorted(moments, key=lambda moment: moment[:2]):
@@ -112,9 +122,11 @@ class _Corrected:
                 judged.append(self._judged(thing))
             else:
                 update = self._update(*thing)
-                if update is not None:
+                if isinstance(update, Update):
                     updates.append(update)
-        return judged, updates
+                elif update is not None and any(known.after is thing[0] for known in updates):
+                    seconds.append(update)
+        return judged, updates, seconds
 
     def _advance(self, until: int) -> None:
         fixed, tape, stops = self.fixed, self.tape, self.pairing.stops
@@ -148,20 +160,20 @@ class _Corrected:
                     self.fixed[int(number)] = float(truth)
         return Judged(pair, corrected, decided, wrong, original)
 
-    def _update(self, before: Event, after: Event) -> Update | None:
+    def _update(self, before: Event, after: Event) -> Update | Second | None:
         import numpy
 
         old, new = numbers_of(self.tape, before.version), numbers_of(self.tape, after.version)
         if old.shape != new.shape or (old < 0).any() or (new < 0).any():
             return None
+        data_old = numpy.array([self.tape.data[n] for n in old.flat]).reshape(old.shape)
+        data_new = numpy.array([self.fixed.get(int(n), self.tape.data[n]) for n in new.flat]).reshape(old.shape)
         seeds = self.pairing.loss_of(after, before)
         if seeds is None:
-            return None
+            return Second(before, after, data_new - data_old)
         sweep = self.pairing.sweep(seeds)
         size = [(sweep.adjoint(int(n)), sweep.tolerance(int(n)) if n < len(sweep.sizes) else 0.0) for n in old.flat]
         gradient = numpy.array([adjoint or 0.0 for adjoint, _ in size]).reshape(old.shape)
-        data_old = numpy.array([self.tape.data[n] for n in old.flat]).reshape(old.shape)
-        data_new = numpy.array([self.fixed.get(int(n), self.tape.data[n]) for n in new.flat]).reshape(old.shape)
         error = numpy.array([4 * self.tape.error(int(n)) for n in new.flat]).reshape(old.shape)
         uncertain = numpy.array([tolerance for _, tolerance in size]).reshape(old.shape)
         tolerance = error + 4 * numpy.spacing(abs(data_old) + abs(data_new)) + uncertain

@@ -149,11 +149,26 @@ class _Matcher:
                 stops.add(number)
             else:
                 tainted[number] = taint
-        updates = [
-            pair for pair in changed
-            if any(int(number) in stops for number in self.numbers_of(pair[1]).flat)
-        ]  # fmt: skip
+        updates = []
+        for before, after in changed:
+            new = {int(number) for number in self.numbers_of(after).flat if number >= 0}
+            if not stops & new and self._steps(before, after):
+                stops |= new
+            if stops & new:
+                updates.append((before, after))
         return frozenset(stops), updates
+
+    def _steps(self, before: Event, after: Event) -> bool:
+        """Whether a parameter was moved by something that is no derivative: p -= rate, after derivatives were had."""
+        derived = {meaning[1] for meaning in self.meaning.values() if meaning is not None}
+        had = any(self.meaning[event.base] is not None for event in self.recording.events[: after.time])
+        old, new = self.numbers_of(before), self.numbers_of(after)
+        if not had or after.base not in derived or old.shape != new.shape:
+            return False
+        return all(
+            n >= 0 and self.tape.nodes[n].op in ("add", "sub") and self.tape.operands[n][0] == o
+            for o, n in zip(old.flat, new.flat, strict=True)
+        )
 
     def sweep(self, seeds: tuple[int, ...]) -> Sweep:
         if seeds not in self.sweeps:

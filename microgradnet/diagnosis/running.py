@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import parse_derivative
-from microgradnet.diagnosis.judging import Judged, Update, Updates, check_updates, judge
+from microgradnet.diagnosis.judging import Judged, Second, Update, Updates, check_updates, judge
 from microgradnet.diagnosis.lifting import Lifter, own_copy
 from microgradnet.diagnosis.pairing import LOSSES, Loss, Pairing, pair_up
 from microgradnet.diagnosis.recording import Recording, record
@@ -48,6 +48,7 @@ class Run(NamedTuple):
     pairing: Pairing
     judged: list[Judged]
     updates: Updates
+    seconds: list[Second]
     parameters: set[str]  # bases of what was lifted
     meaning: Callable[[str], tuple[str | None, str] | None]
 
@@ -93,8 +94,8 @@ def run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
         lift_local=lifter.local, steps=steps,
     )  # fmt: skip
     pairing = pair_up(recording, task.loss, task.names, lifter.bases)
-    judged, updates = judge(recording, pairing)
-    return Run(recording, pairing, judged, check_updates(updates), lifter.bases, meaning)
+    judged, updates, seconds = judge(recording, pairing)
+    return Run(recording, pairing, judged, check_updates(updates), seconds, lifter.bases, meaning)
 
 
 def updates_of(one: Run) -> list[Update]:
