@@ -14,6 +14,7 @@ from microgradnet.causes.arrangements import formulas, rearranged
 from microgradnet.causes.facts import Cause, Computation, Diagnosis, Point, agree, informative
 from microgradnet.causes.ratios import Guess, factors, multiples, others, paths
 from microgradnet.causes.replay import Repair, Replay, repairs
+from microgradnet.display import digits
 
 __all__ = ["Cause", "Computation", "Diagnosis", "Point", "agree", "diagnose", "formula_for"]
 
@@ -111,6 +112,11 @@ def _arranged(points: list[Point]) -> Iterator[Guess]:
         ("some elements are left at 0: an index takes too little", _too_few),
         ("only some elements are wrong: look at the index", _in_part),
     ]:
+        if test is _in_part and all(_one_a_row(point) for point in points):
+            off = points[0].by_hand - points[0].autograd
+            said = (f"in every row one element is too large by {digits(float(off.flat[abs(off).argmax()]), 6)}, the rest is "
+                    "right: a line such as `d[range(n), y] -= …` is missing or wrong")  # fmt: skip
+            yield Guess("path", ("one element of each row", "missing"), said, lambda p: p.by_hand)
         if all(test(point) for point in points):
             yield Guess("arrangement", ("index",), said, lambda p: p.by_hand)
 
@@ -123,6 +129,15 @@ def _too_many(point: Point) -> bool:
 def _too_few(point: Point) -> bool:
     close = abs(point.by_hand - point.autograd) <= 1e-8 * abs(point.autograd) + 20 * point.tolerance
     return bool((close | (point.by_hand == 0)).all() and (point.by_hand != 0).any())
+
+
+def _one_a_row(point: Point) -> bool:
+    if point.autograd.ndim != 2:
+        return False
+    off = point.by_hand - point.autograd
+    wrong = abs(off) > 1e-8 * abs(point.autograd) + 20 * point.tolerance
+    largest = off.flat[abs(off).argmax()]
+    return bool((wrong.sum(1) == 1).all() and (abs(off[wrong] - largest) <= 1e-8 * abs(largest)).all())
 
 
 def _in_part(point: Point) -> bool:

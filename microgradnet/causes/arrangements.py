@@ -26,6 +26,9 @@ def rearranged(points: list[Point]) -> Iterator[tuple[tuple[str, ...], str, Call
     first = points[0].autograd
     if first.ndim == 2 and first.shape[0] == first.shape[1] > 1:
         yield ("transposed",), "it is transposed", lambda p: p.autograd.T
+    if first.size > 1:
+        yield ("sum",), "it is summed over all axes", lambda p: 0 * p.autograd + p.autograd.sum()
+        yield ("mean",), "it is the mean over all axes", lambda p: 0 * p.autograd + p.autograd.mean()
     for axis in range(first.ndim if first.ndim > 1 else 0):
         yield (f"sum over axis {axis}",), f"it is summed over axis {axis}, and spread out again", lambda p, a=axis: (
             p.autograd.sum(a, keepdims=True) + 0 * p.autograd

@@ -94,8 +94,10 @@ def informative(points: list[Point]) -> list[Point]:
     """The points that tell something: some number there is far above what rounding does to it."""
     import numpy
 
-    def tells(point: Point) -> bool:
-        size = numpy.maximum(abs(point.by_hand), abs(point.autograd))
-        return bool(numpy.isfinite(size).all() and (size > 1000 * point.tolerance).any())
-
-    return [point for point in points if tells(point)]
+    found = []
+    for point in points:
+        tolerance = numpy.where(numpy.isfinite(point.tolerance), point.tolerance, 0.0)
+        size = numpy.fmax(abs(point.by_hand), abs(point.autograd))
+        if numpy.isfinite(point.autograd).all() and (size > 1000 * tolerance).any():
+            found.append(point._replace(tolerance=tolerance))
+    return found

@@ -91,6 +91,8 @@ def paths(points: list[Point]) -> Iterator[Guess]:
         share = _common_share(points, name)
         if share is not None:
             yield Guess("path", (name, "times", digits(share, 6)), f"{through} counts {digits(share, 6)} times", _with_share(name, share))
+        yield Guess("arrangement", (name, "sum"), f"the part through {name} is summed over all axes",
+                    lambda p, n=name: p.autograd - p.paths[n] + p.paths[n].sum())  # fmt: skip
         if all(_is_square(point.paths[name]) for point in points):
             yield Guess("arrangement", (name, "transposed"), f"the part through {name} is transposed",
                         lambda p, n=name: p.autograd - p.paths[n] + p.paths[n].T)  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from microgradnet.causes.facts import Computation, Point
 from microgradnet.display import digits
-from microgradnet.ops import COMPARISONS
+from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.rules import FLOATS
 
 __all__ = ["Repair", "Replay", "repairs"]
@@ -21,7 +21,7 @@ MOST_ELEMENTS = 8
 """So many elements of an array are computed anew for each trial."""
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "pow_const": "**"}
-UNARY = ("exp", "log", "tanh", "sigmoid", "sqrt", "sin", "cos", "neg", "relu")
+UNARY = tuple(row.name for row in TABLE.values() if row.operands == ("x",))
 
 Key = tuple[str, Hashable]
 
@@ -74,7 +74,10 @@ class Replay:
                 continue
             operands = [new[o] if o.__class__ is int else o for o in c.operands[row]]
             rule = changed.get(row)
-            value = computed(c.ops[row], operands) if rule is None else rule(operands)
+            try:
+                value = computed(c.ops[row], operands) if rule is None else rule(operands)
+            except (ArithmeticError, ValueError, IndexError):
+                return None
             if value is None:
                 return None
             new[row] = value
@@ -123,6 +126,8 @@ def repairs(replay: Replay, points: list[Point]) -> Iterator[Repair]:
         for key in exact:
             yield from _operators(replay, key)
         for key in some:
+            yield from _combinations(replay, key, names)
+        for key in some:
             yield from _nodes(replay, key, names)
 
 
@@ -135,6 +140,8 @@ def _power(x: float, exponent: float) -> float:
 TRANSFORMS: list[tuple[str, Callable[[float], float]]] = [
     ("-{}", lambda x: -x),
     ("1 - {}", lambda x: 1 - x),
+    ("{} - 1", lambda x: x - 1),
+    ("{} + 1", lambda x: x + 1),
     ("{}²", lambda x: x * x),
     ("1/{}", lambda x: _power(x, -1.0)),
     ("{}**-2", lambda x: _power(x, -2.0)),
@@ -146,23 +153,49 @@ TRANSFORMS: list[tuple[str, Callable[[float], float]]] = [
 ]
 
 
-def _operands(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
-    c = replay.computation
+def _read_at(replay: Replay, key: Key) -> Iterator[tuple[str, int | None, tuple[int, ...]]]:
+    """The names that are read at a place, small ones first: each with None, for all its reads there, and, if there
+    are several, with the operand's place of each; and its shape."""
+    c, values = replay.computation, replay.point.values
     rows = replay.rows_at(key)
-    for got, elements in sorted(c.reads.items(), key=lambda pair: replay.point.values[pair[0]].size if pair[0] in replay.point.values else 0):
+    for got, elements in sorted(c.reads.items(), key=lambda pair: values[pair[0]].size if pair[0] in values else 0):
         slots = {slot for row in rows for slot, o in enumerate(c.operands[row]) if o.__class__ is int and o in elements}
-        shape = replay.point.values[got].shape if got in replay.point.values else None
-        if not slots or shape is None:
-            continue
-        for slot in [None, *sorted(slots)] if len(slots) > 1 else [None]:
-            for wanted in sorted(names, key=lambda name: _unlike(got, name, shape, replay.point.values[name].shape)):
-                if wanted != got and replay.point.values[wanted].shape in (shape, ()):
-                    yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
-                                 _reading(key, got, slot, wanted, None))  # fmt: skip
-            for text, function in TRANSFORMS:
-                wanted = text.format(got)
+        if slots and got in values:
+            for slot in [None, *sorted(slots)] if len(slots) > 1 else [None]:
+                yield got, slot, values[got].shape
+
+
+def _operands(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
+    """Another variable, or a simple function of the same, belongs there."""
+    for got, slot, shape in _read_at(replay, key):
+        for wanted in sorted(names, key=lambda name: _unlike(got, name, shape, replay.point.values[name].shape)):
+            if wanted != got and replay.point.values[wanted].shape in (shape, ()):
                 yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
-                             _reading(key, got, slot, None, function))  # fmt: skip
+                             _reading(key, got, slot, wanted, None))  # fmt: skip
+        for text, function in TRANSFORMS:
+            wanted = text.format(got)
+            yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
+                         _reading(key, got, slot, None, function))  # fmt: skip
+
+
+def _combinations(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
+    """The variable together with another one."""
+    for got, slot, shape in _read_at(replay, key):
+        for other in names:
+            if other != got and replay.point.values[other].shape in (shape, ()):
+                for text, combine in COMBINED:
+                    wanted = text.format(got, other)
+                    yield Repair("operand", (got, wanted), f"{got} stands where {wanted} belongs", key,
+                                 _reading(key, got, slot, other, combine))  # fmt: skip
+
+
+COMBINED: list[tuple[str, Callable[[float, float], float]]] = [
+    ("{0} - {1}", lambda x, v: x - v),
+    ("{1} - {0}", lambda x, v: v - x),
+    ("{0} + {1}", lambda x, v: x + v),
+    ("{0} * {1}", lambda x, v: x * v),
+    ("{0} / {1}", lambda x, v: x * _power(v, -1.0)),
+]
 
 
 def _unlike(got: str, wanted: str, shape: tuple[int, ...], its: tuple[int, ...]) -> tuple[bool, bool, bool]:
@@ -171,22 +204,22 @@ def _unlike(got: str, wanted: str, shape: tuple[int, ...], its: tuple[int, ...])
 
 
 def _reading(
-    key: Key, got: str, slot: int | None, wanted: str | None, transform: Callable[[float], float] | None
+    key: Key, got: str, slot: int | None, other: str | None, function: Callable[..., float] | None
 ) -> Callable[[Replay], Any]:
-    """Rows at the place read another variable, or a function of the same."""
+    """Rows at the place read another variable, or a function of the same, or of both."""
 
     def apply(replay: Replay) -> Any:
         c = replay.computation
         elements = c.reads.get(got, {})
         changed: dict[int, Callable[[list[float]], float | None]] = {}
         for row in replay.rows_at(key):
-            put: dict[int, float] = {}
+            put: dict[int, Any] = {}
             for place, o in enumerate(c.operands[row]):
                 if o.__class__ is int and o in elements and (slot is None or place == slot):
-                    x = transform(c.data[o]) if transform else replay.value(wanted or "", elements[o])
-                    if x is None:
+                    v = replay.value(other, elements[o]) if other else None
+                    if other and v is None:
                         return None
-                    put[place] = x
+                    put[place] = v if function is None else function(c.data[o]) if other is None else function(c.data[o], v)
             if put:
                 changed[row] = _with_operands(c.ops[row], put)
         return replay.run(changed) if changed else None
@@ -221,6 +254,12 @@ def _constants(replay: Replay, key: Key, names: list[str], points: list[Point]) 
                                        ("{} - 1", lambda n: n - 1), ("1/({} - 1)", lambda n: 1 / (n - 1) if n != 1 else None)):  # fmt: skip
                     yield _constant(key, slot, shown, text.format(name), lambda x, p, n=name, f=function: f(p.sizes[n]) if n in p.sizes else None)
             scalars = [name for name in names if replay.point.values[name].ndim == 0]
+            arrays = [name for name in names if replay.point.values[name].size == replay.totals[key] > 1]
+            for name in arrays:
+                for text, change in (("{}", lambda x, v: x * v), ("(1 - {})", lambda x, v: x * (1 - v))):
+                    named = text.format(name)
+                    yield Repair("factor", ("missing", named), f"the factor {named} is missing here", key,
+                                 _put_array(key, slot, name, change))  # fmt: skip
             for name in scalars:
                 for text, what, change in (("{}", "missing", lambda x, v: x * v), ("{}", "extra", lambda x, v: x * _power(v, -1.0)),
                                            ("{}²", "missing", lambda x, v: x * v * v), ("{}²", "extra", lambda x, v: x * _power(v, -2.0))):  # fmt: skip
@@ -239,7 +278,8 @@ def _constants(replay: Replay, key: Key, names: list[str], points: list[Point]) 
             got = next((n for n in arrays if list(replay.point.values[n].flat) == flat), None)
             for wanted in arrays if got else []:
                 if wanted != got:
-                    yield Repair("operand", (got or "", wanted), f"{got} stands where {wanted} belongs", key, _put_array(key, slot, wanted))
+                    yield Repair("operand", (got or "", wanted), f"{got} stands where {wanted} belongs", key,
+                                 _put_array(key, slot, wanted, lambda x, v: v))  # fmt: skip
 
 
 def _constant(key: Key, slot: int, got: str, wanted: str, function: Callable[[float, Point], float | None]) -> Repair:
@@ -261,16 +301,16 @@ def _put(key: Key, slot: int, function: Callable[[float, Point], float | None]) 
     return apply
 
 
-def _put_array(key: Key, slot: int, wanted: str) -> Callable[[Replay], Any]:
+def _put_array(key: Key, slot: int, name: str, function: Callable[[float, float], float]) -> Callable[[Replay], Any]:
     def apply(replay: Replay) -> Any:
         c = replay.computation
         changed: dict[int, Callable[[list[float]], float | None]] = {}
         for row in replay.rows_at(key):
             if len(c.operands[row]) > slot and c.operands[row][slot].__class__ is float:
-                x = replay.value(wanted, replay.ranks.get((key, row)))
-                if x is None:
+                v = replay.value(name, replay.ranks.get((key, row)))
+                if v is None:
                     return None
-                changed[row] = _with_operands(c.ops[row], {slot: x})
+                changed[row] = _with_operands(c.ops[row], {slot: function(c.operands[row][slot], v)})
         return replay.run(changed) if changed else None
 
     return apply
@@ -341,7 +381,7 @@ def _nodes(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
         sentence = "the sign of this part is wrong" if kind == "sign" else f"this part should be {shown}"
         yield Repair(kind, ("…", shown), sentence, key, _after(key, lambda x, v, f=function: f(x), None))
     for text, number in (("1", 1.0), ("-1", -1.0)):
-        yield Repair("path", (text, "missing"), f"the term {text} is missing here", key, _after(key, lambda x, v, n=number: x + n, None))
+        yield Repair("operand", ("…", f"… + {text}"), f"the term {text} is missing here", key, _after(key, lambda x, v, n=number: x + n, None))
     for name in names:
         array = replay.point.values[name]
         if array.ndim and array.size != replay.totals.get(key) and array.ndim != replay.point.autograd.ndim:
@@ -349,10 +389,11 @@ def _nodes(replay: Replay, key: Key, names: list[str]) -> Iterator[Repair]:
         for kind, what, sentence, function in [
             ("factor", "missing", f"the factor {name} is missing here", lambda x, v: x * v),
             ("factor", "extra", f"the factor {name} is too much here", lambda x, v: x / v if v else None),
-            ("path", "missing", f"the term {name} is missing here", lambda x, v: x + v),
-            ("path", "sign", f"the term -{name} is missing here", lambda x, v: x - v),
+            ("operand", "…", f"the term {name} is missing here", lambda x, v: x + v),
+            ("operand", "…", f"the term -{name} is missing here", lambda x, v: x - v),
         ]:
-            yield Repair(kind, (what, name) if kind == "factor" else (name, what), sentence, key, _after(key, function, name))
+            names_of = (what, name) if kind == "factor" else (what, f"… {'-' if '-' in sentence else '+'} {name}")
+            yield Repair(kind, names_of, sentence, key, _after(key, function, name))
 
 
 def _after(key: Key, function: Callable[[float, float], float | None], name: str | None) -> Callable[[Replay], Any]:

@@ -271,12 +271,11 @@ class _Reporter:
         missing = [name for name in self._not_updated() if name not in twice]
         if not missing:
             return []
-        first_step = self.first.updates.steps[0].updates
-        last = max((update.after for update in first_step), key=lambda event: event.line)
+        pairs = self._not_updated()
         return [
-            (last.time, self._finding("update", (last.line, None, None), name, "its change", "", None, None, Cause(
-                "update", (name, "missing"), f"{name} is never updated, though the other parameters are", 1, 1, ()
-            )))
+            (pairs[name].event.time, self._finding("update", (pairs[name].event.line, None, None), name, "its change", "",
+             None, None, Cause("update", (name, "missing"), f"the derivative by {name} is computed here, but {name} is "
+             "never updated, while other parameters are", 1, 1, ())))
             for name in missing
         ]  # fmt: skip
 

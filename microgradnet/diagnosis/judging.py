@@ -6,10 +6,9 @@ its place), and what was computed from it computed anew: what is right then was 
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
 
-from microgradnet.diagnosis.pairing import Pair, Pairing, numbers_of
+from microgradnet.diagnosis.pairing import Pair, Pairing, floats, numbers_of
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.ops import COMPARISONS
@@ -42,6 +41,13 @@ class Judged(NamedTuple):
         return "equal" if self.decided.any() else "undecided"
 
 
+class Rate(NamedTuple):
+    """A multiple, and how uncertain it is, as a part of itself."""
+
+    value: float
+    doubt: float
+
+
 class Update(NamedTuple):
     """A change of a parameter, put right in what came before it, beside its gradient."""
 
@@ -54,21 +60,24 @@ class Update(NamedTuple):
     loss: tuple[int, ...]
     sweep: Any
 
-    def rate(self) -> float | None:
-        """change / gradient where the gradient is largest; None where it cannot be told from rounding."""
+    def rate(self) -> Rate | None:
+        """change / gradient where it is best known; None where it cannot be told from rounding."""
         import numpy
 
-        clear = (abs(self.gradient) > 0) & (abs(self.change) > 100 * self.tolerance)
+        with numpy.errstate(all="ignore"):
+            doubt = self.tolerance / abs(self.change)
+            clear = (abs(self.gradient) > 0) & (doubt < 0.01) & numpy.isfinite(self.change / self.gradient)
         if not clear.any():
             return None
-        place = numpy.argmax(numpy.where(clear, abs(self.gradient), -1.0))
-        return float(self.change.flat[place] / self.gradient.flat[place])
+        place = numpy.argmin(numpy.where(clear, doubt, numpy.inf))
+        return Rate(float(self.change.flat[place] / self.gradient.flat[place]), float(doubt.flat[place]) + 1e-12)
 
-    def follows(self, rate: float) -> bool:
+    def follows(self, rate: Rate) -> bool:
         """Whether the change is `rate` times the gradient, as far as rounding lets one see."""
         import numpy
 
-        off = abs(self.change - rate * self.gradient) > self.tolerance + 1e-9 * abs(self.change)
+        room = self.tolerance + (rate.doubt + 1e-11) * abs(self.change)
+        off = abs(self.change - rate.value * self.gradient) > room
         return not bool((off & numpy.isfinite(self.gradient)).any())
 
 
@@ -185,40 +194,52 @@ def check_updates(updates: list[Update]) -> Updates:
     by_loss: dict[tuple[int, ...], list[Update]] = {}
     for update in updates:
         by_loss.setdefault(update.loss, []).append(update)
-    rates = [rate for update in updates if (rate := update.rate()) is not None]
-    common, share = _mode(rates)
-    steps, wrong = [], []
+    common = _mode([rate for update in updates if (rate := update.rate()) is not None])
+    steps, wrong, decays = [], [], set()
     for together in by_loss.values():
-        rate, part = common, share
-        own = [r for update in together if (r := update.rate()) is not None]
-        if common is None or share <= 0.5 or not any(_close(r, common) for r in own):
-            mode, part_here = _mode(own)
-            if part_here > 0.5 and len(own) > 2:
-                rate, part = mode, part_here
-        steps.append(Step(together, rate if part > 0.5 else None))
-        if rate is not None and part > 0.5:
-            wrong += [(update, rate) for update in together if not update.follows(rate)]
-    decided = [step for step in steps if step.rate is not None]
+        own = _mode([r for update in together if (r := update.rate()) is not None]) if len(together) > 2 else None
+        candidates = [rate for rate in (common, own) if rate is not None]
+        rate = next((r for r in candidates if any(update.follows(r) for update in together)), None)
+        steps.append(Step(together, None if rate is None else rate.value))
+        off = [update for update in together if rate is not None and not update.follows(rate)]
+        if off and rate is not None and _decay(off, rate.value):
+            decays |= {update.after.name for update in off}
+        else:
+            wrong += [(update, rate.value) for update in off if rate is not None]
     note = ""
-    if updates and not decided:
-        shown = ", ".join(f"{u.after.name} {r:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
+    if updates and all(step.rate is None for step in steps):
+        shown = ", ".join(f"{u.after.name} {r.value:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
         note = f"updates not checked: no common multiple of the gradients ({shown})"
+    elif decays:
+        note = f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"
     return Updates(steps, wrong, note)
 
 
-def _mode(rates: list[float]) -> tuple[float | None, float]:
-    """The most common rate, and its share."""
-    if not rates:
-        return None, 0.0
-    counts: Counter[float] = Counter()
-    for rate in rates:
-        counts[next((known for known in counts if _close(known, rate)), rate)] += 1
-    rate, count = counts.most_common(1)[0]
-    return rate, count / len(rates)
+def _decay(off: list[Update], rate: float) -> bool:
+    """Whether what is left of each change is one and the same multiple of the parameter itself, as weight decay is."""
+    import numpy
+
+    shares = []
+    for update in off:
+        before, left = floats(update.before.version), update.change - rate * update.gradient
+        clear = abs(before) > 1e-3 * abs(before).max(initial=0.0)
+        shares += list((left[clear] / before[clear]).flat)
+    return len(shares) > 1 and bool(numpy.ptp(shares) <= 1e-6 * abs(shares[0])) and -1 < shares[0] < 0
 
 
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+def _mode(rates: list[Rate]) -> Rate | None:
+    """The rate that is more common than any other; of those that agree, the best known."""
+    clusters: list[list[Rate]] = []
+    for rate in sorted(rates, key=lambda rate: rate.doubt):
+        same = [c for c in clusters if abs(c[0].value - rate.value) <= (c[0].doubt + 2 * rate.doubt + 1e-9) * abs(c[0].value)]
+        if same:
+            same[0].append(rate)
+        else:
+            clusters.append([rate])
+    clusters.sort(key=len, reverse=True)
+    if not clusters or (len(clusters) > 1 and len(clusters[0]) == len(clusters[1])):
+        return None
+    return clusters[0][0]
 
 
 def decide(by_hand: Any, autograd: Any, tolerance: Any) -> tuple[Any, Any]:

@@ -112,7 +112,12 @@ class _Matcher:
         if base in self.names:
             of, by = self.names[base]
             return (None if of in self.roots or of in LOSSES else of), by
-        return parse_derivative(base, self.known - {base}, (self.roots or set(LOSSES)) | {"loss", "L"})
+        meaning = parse_derivative(base, self.known - {base}, (self.roots or set(LOSSES)) | {"loss", "L"})
+        if meaning is None:
+            return None
+        of, by = meaning
+        is_root = of in self.roots or (of in LOSSES and (callable(self.loss) or of not in self.known))
+        return (None if is_root else of), by
 
     # --- numbers on the tape --------------------------------------------------------------------------------------
 

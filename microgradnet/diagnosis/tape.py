@@ -24,6 +24,10 @@ UNIT = 2.0**-53
 """Half a unit in the last place of 1: how far a rounded result is from the true one, at most, as a part of itself."""
 
 
+TINY = 2.0**-1022 + 2.0**-1074 / ROUNDING
+"""What a partial below the normal range counts in the sum of |path products|."""
+
+
 class Tape:
     """Columns, one entry per node: `nodes`, `operands` (numbers of nodes, floats), `partials`, `data`, `places`.
 
@@ -114,7 +118,8 @@ class Tape:
                 else:
                     sent = partial * upstream
                     adjoints[operand] = sent if so_far is None else so_far + sent
-                    sizes[operand] += abs(partial) * size
+                    # below the normal range a partial is known to 5e-324 only, however large what follows
+                    sizes[operand] += (abs(partial) if abs(partial) > 2.0**-1022 else TINY) * size
         return Sweep(adjoints, sizes)
 
     def ancestors(self, numbers: Iterable[int], borders: Collection[int]) -> list[int]:
