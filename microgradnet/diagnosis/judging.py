@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from microgradnet.diagnosis.pairing import Pair, Pairing, floats, numbers_of
+from microgradnet.diagnosis.pairing import Pair, Pairing
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Tape
+from microgradnet.diagnosis.versions import floats, numbers_of
 from microgradnet.ops import COMPARISONS
 from microgradnet.rules import FLOATS
 
@@ -211,7 +212,9 @@ def check_updates(updates: list[Update]) -> Updates:
         shown = ", ".join(f"{u.after.name} {r.value:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
         note = f"updates not checked: no common multiple of the gradients ({shown})"
     elif decays:
-        note = f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"
+        note = (
+            f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"
+        )
     return Updates(steps, wrong, note)
 
 
@@ -231,7 +234,11 @@ def _mode(rates: list[Rate]) -> Rate | None:
     """The rate that is more common than any other; of those that agree, the best known."""
     clusters: list[list[Rate]] = []
     for rate in sorted(rates, key=lambda rate: rate.doubt):
-        same = [c for c in clusters if abs(c[0].value - rate.value) <= (c[0].doubt + 2 * rate.doubt + 1e-9) * abs(c[0].value)]
+        same = [
+            c
+            for c in clusters
+            if abs(c[0].value - rate.value) <= (c[0].doubt + 2 * rate.doubt + 1e-9) * abs(c[0].value)
+        ]
         if same:
             same[0].append(rate)
         else:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from microgradnet.comparison.naming import parse_derivative
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Sweep, Tape
+from microgradnet.diagnosis.versions import fits, floats, holds_values, numbers_of, shape_of
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
@@ -106,12 +107,12 @@ class _Matcher:
         self.stops, self.updates = self._updated_parameters()
 
     def _varies(self, base: str) -> bool:
-        return any(_holds_values(event.version) for event in self.by_base[base])
+        return any(holds_values(event.version) for event in self.by_base[base])
 
     def _parsed(self, base: str) -> tuple[str | None, str] | None:
         if base in self.names:
-            of, by = self.names[base]
-            return (None if of in self.roots or of in LOSSES else of), by
+            given, by = self.names[base]
+            return (None if given in self.roots or given in LOSSES else given), by
         meaning = parse_derivative(base, self.known - {base}, (self.roots or set(LOSSES)) | {"loss", "L"})
         if meaning is None:
             return None
@@ -198,8 +199,7 @@ class _Matcher:
         objects = [e for e in known if e not in own and e.scope.kind != "frame"]
         caller = [e for e in known if e.scope.kind == "frame" and e.scope.number == event.frame.number and e not in own]
         others = [e for e in known if e not in own and e not in objects and e not in caller]
-        ordered = [*own[::-1][:6], *caller[::-1][:6], *objects[::-1][:6], *others[::-1][:6]]
-        return ordered
+        return [*own[::-1][:6], *caller[::-1][:6], *objects[::-1][:6], *others[::-1][:6]]
 
     def loss_at(self, time: int, frame: int) -> tuple[int, ...] | None:
         """Seeds of the loss as the user's function computes it from the variables of this moment."""
@@ -255,7 +255,7 @@ class _Matcher:
             meaning = self.meaning[event.base]
             reason = ""
             if meaning is None:
-                if _looks_derived(event.base) and _holds_values(event.version):
+                if _looks_derived(event.base) and holds_values(event.version):
                     reason = "which derivative it is, is unclear"
             elif meaning[0] is None and _is_plain(event.version) and is_literal(event.code, event.line):
                 reason = "a constant"
@@ -291,7 +291,7 @@ class _Matcher:
         reason = f"{by} has no version before this line"
         options: list[tuple[Event, tuple[int, ...]]] = []
         for candidate in self.candidates(by, event.time, event):
-            fitting = [by for by, _ in options if _fits(_shape(event), _shape(by))]
+            fitting = [by for by, _ in options if fits(shape_of(event), shape_of(by))]
             if fitting and candidate.scope != fitting[0].scope:
                 break
             if not (self.numbers_of(candidate) >= 0).any():
@@ -300,7 +300,7 @@ class _Matcher:
             options += [(candidate, seeds) for seeds in self._reaching(of, event, candidate)]
             reason = f"{of or 'the loss'} does not depend on {by}"
         if options:
-            return sorted(options, key=lambda option: not _fits(_shape(event), _shape(option[0])))
+            return sorted(options, key=lambda option: not fits(shape_of(event), shape_of(option[0])))
         return "no loss was found; give loss=" if of is None and not callable(self.loss) and not self.roots else reason
 
     def _split(self, links: list[_Link]) -> list[list[_Link]]:
@@ -325,7 +325,7 @@ class _Matcher:
 
     def _pair(self, chain: list[_Link]) -> Pair:
         event, events = chain[-1].event, tuple(link.event for link in chain)
-        options = [(by, seeds) for by, seeds in chain[-1].options if _fits(_shape(event), _shape(by))]
+        options = [(by, seeds) for by, seeds in chain[-1].options if fits(shape_of(event), shape_of(by))]
         made = [self._held(event, by, seeds, events) for by, seeds in (options or chain[-1].options)[:8]]
         return min(made, key=_misses)
 
@@ -335,7 +335,7 @@ class _Matcher:
         numbers, b = self.numbers_of(event), self.numbers_of(by)
         by_hand = floats(event.version)
         sweep, seed_all, wanted = self.sweep(seeds), True, None
-        if _fits(by_hand.shape, b.shape):
+        if fits(by_hand.shape, b.shape):
             by_hand, numbers = by_hand.reshape(b.shape), numbers.reshape(b.shape)
             autograd, tolerance = self._read(sweep, b)
         elif b.shape == () and by_hand.size == len(seeds) <= MOST_SWEEPS:
@@ -364,42 +364,6 @@ class _Matcher:
         return numpy.array(adjoints, dtype=float).reshape(b.shape), numpy.array(sizes, dtype=float).reshape(b.shape)
 
 
-def numbers_of(tape: Tape, version: Any) -> Any:
-    """The tape's number of each element; -1 for plain numbers. An array, without an axis for one number."""
-    import numpy
-
-    if version.__class__ is Value:
-        return numpy.array(tape.numbers.get(version, -1))
-    if getattr(version, "dtype", None) == object:
-        found = [tape.numbers.get(x, -1) if x.__class__ is Value else -1 for x in version.flat]
-        return numpy.array(found, dtype=int).reshape(version.shape)
-    return numpy.full(getattr(version, "shape", ()), -1)
-
-
-def floats(version: Any) -> Any:
-    """The numbers of a version as an array of floats; nan for what is no number."""
-    import numpy
-
-    if version.__class__ is Value:
-        return numpy.array(version.data)
-    if getattr(version, "dtype", None) == object:
-        return numpy.array([_float(x) for x in version.flat], dtype=float).reshape(version.shape)
-    return numpy.asarray(version, dtype=float)
-
-
-def _float(x: Any) -> float:
-    try:
-        return x.data if x.__class__ is Value else float(x)
-    except (TypeError, ValueError):
-        return float("nan")
-
-
-def _holds_values(version: Any) -> bool:
-    if version.__class__ is Value:
-        return True
-    return getattr(version, "dtype", None) == object and any(x.__class__ is Value for x in version.flat)
-
-
 def _is_plain(version: Any) -> bool:
     return version.__class__ in (int, float, bool)
 
@@ -421,15 +385,6 @@ def _looks_derived(base: str) -> bool:
     return base.startswith(("d_", "grad", "delta")) or base.endswith("_grad") or (
         len(base) > 1 and base[0] == "d" and base[1:2].isupper()
     )  # fmt: skip
-
-
-def _shape(event: Event) -> tuple[int, ...]:
-    return getattr(event.version, "shape", ())  # type: ignore[no-any-return]
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether the shapes are the same but for axes of length 1."""
-    return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
 
 
 def _misses(pair: Pair) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from microgradnet.causes import Cause
@@ -51,7 +52,18 @@ class Report(Shown):
     Value was made a plain float, and so cut from what it came from. `.updates`: a sentence on the updates.
     """
 
-    __slots__ = ("compared", "cuts", "file", "findings", "function", "notes", "pairs", "undecided", "unpaired", "updates")
+    __slots__ = (
+        "compared",
+        "cuts",
+        "file",
+        "findings",
+        "function",
+        "notes",
+        "pairs",
+        "undecided",
+        "unpaired",
+        "updates",
+    )
 
     def __init__(
         self,
@@ -88,7 +100,7 @@ class Report(Shown):
         styles = ["good" if p.verdict.startswith("equal") else "bad" if "wrong" in p.verdict else None
                   for p in self.pairs]  # fmt: skip
         return Table(["line", "variable", "meaning", "numbers", "verdict"], rows, align="rllrl", styles=styles,
-                     title=f"{self.function} in {self.file}", notes=self.sentences())  # fmt: skip
+                     title=f"{self.function} in {nearby(self.file)}", notes=self.sentences())  # fmt: skip
 
     def sentences(self) -> list[str]:
         """What is said below the table."""
@@ -97,7 +109,9 @@ class Report(Shown):
             said += [""] if said else []
             said += described(finding, "First wrong line" if number == 0 else "Also wrong")
         if self.compared and not self.findings:
-            said.append(f"All {len(self.pairs)} derivatives agree with autograd ({self.compared} numbers compared).")
+            n = len(self.pairs)
+            what = f"All {n} derivatives agree" if n > 1 else "The derivative agrees"
+            said.append(f"{what} with autograd ({self.compared} numbers compared).")
         if not self.compared and not self.findings:
             said.append("Nothing was compared.")
         if self.updates:
@@ -130,15 +144,26 @@ class Report(Shown):
 def described(finding: Finding, heading: str) -> list[str]:
     """A fault in a few lines: where, the source underlined, both numbers, the cause with its evidence."""
     column = "" if finding.column is None else f", column {finding.column + 1}"
-    lines = [f"{heading}: {finding.file}, line {finding.line}{column}"]
-    source = finding.source.rstrip()
+    lines = [f"{heading}: {nearby(finding.file)}, line {finding.line}{column}"]
+    source = finding.source.rstrip().expandtabs()
+    indent = len(source) - len(source.lstrip())
     if source:
-        indent = len(source) - len(source.lstrip())
         lines.append("    " + source[indent:])
-        if finding.column is not None and finding.end_column is not None and finding.column >= indent:
-            lines.append("    " + " " * (finding.column - indent) + "^" * max(finding.end_column - finding.column, 1))
+    if source.isascii() and finding.column is not None and finding.end_column is not None:
+        lines.append("    " + " " * (finding.column - indent) + "^" * max(finding.end_column - finding.column, 1))
     if finding.by_hand is not None and finding.autograd is not None:
-        where = f"{finding.name}{finding.element}"
-        lines.append(f"{where} = {finding.meaning}: by hand {digits(finding.by_hand, 9)}, "
-                     f"autograd {digits(finding.autograd, 9)}")  # fmt: skip
-    return [*lines, finding.cause.text()]
+        by_hand, autograd = digits(finding.by_hand, 9), digits(finding.autograd, 9)
+        if finding.kind == "update":
+            lines.append(f"{finding.name} changes by {by_hand}; by its gradient it would change by {autograd}")
+        else:
+            where = f"{finding.name}{finding.element}"
+            lines.append(f"{where} = {finding.meaning}: by hand {by_hand}, autograd {autograd}")
+    return [*lines, f"Cause: {finding.cause.text()}."]
+
+
+def nearby(file: str) -> str:
+    """A path as seen from the current folder, if it is inside."""
+    try:
+        return str(Path(file).resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return file

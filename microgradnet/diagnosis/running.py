@@ -38,7 +38,8 @@ class Homework(NamedTuple):
             stem, _, index = base.partition("[")
             inner = self.meaning(stem)
             return inner and (inner[0], f"{inner[1]}[{index}")
-        return parse_derivative(base, known - {base}, set(LOSSES) | ({self.loss} if isinstance(self.loss, str) else set()))
+        roots = {*LOSSES, *([self.loss] if isinstance(self.loss, str) else [])}
+        return parse_derivative(base, known - {base}, roots)
 
 
 class Run(NamedTuple):
@@ -63,8 +64,8 @@ def homework(
 ) -> Homework:
     """Read the names that the function's file uses, from its code objects."""
     plain = function.__func__ if isinstance(function, types.MethodType) else function
-    code = plain.__code__  # type: ignore[attr-defined]
-    codes = list(_codes_of(plain.__globals__, code.co_filename)) or [code]  # type: ignore[attr-defined]
+    code = plain.__code__
+    codes = list(_codes_of(plain.__globals__, code.co_filename)) or [code]
     known = {name for c in [code, *codes] for name in _names_in(c)}
     modules = frozenset({plain.__module__, *_modules_of(function)})
     task = Homework(function, args, kwargs, loss, names, lift, code.co_filename, modules, frozenset(known), frozenset())

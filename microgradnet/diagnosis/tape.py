@@ -125,7 +125,7 @@ class Tape:
     def ancestors(self, numbers: Iterable[int], borders: Collection[int]) -> list[int]:
         """What the nodes were made from, they included, in order; not beyond the borders, which are included."""
         found: set[int] = set()
-        stack = [number for number in numbers]
+        stack = list(numbers)
         while stack:
             number = stack.pop()
             if number in found:

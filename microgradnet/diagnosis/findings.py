@@ -1,0 +1,381 @@
+"""Findings and the report, made of the runs: what is wrong by itself, and what excuses a difference."""
+
+from __future__ import annotations
+
+import dis
+import linecache
+import types
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from microgradnet.causes import Cause
+from microgradnet.diagnosis.explaining import Where, explain_exception, explain_pair, explain_update
+from microgradnet.diagnosis.judging import Judged, Second, Update
+from microgradnet.diagnosis.pairing import Pair, Unpaired
+from microgradnet.diagnosis.recording import Event, TooLarge
+from microgradnet.diagnosis.report import Checked, Finding, Report
+from microgradnet.diagnosis.running import Homework, Run, run, updates_of
+from microgradnet.diagnosis.versions import is_object_array, numbers_of
+from microgradnet.errors import InputError
+from microgradnet.value import Value
+
+__all__ = ["Reporter"]
+
+SCALES = (1.0, 0.4, 0.1, 0.4)
+"""Parameters are also made smaller, as large ones saturate and leave little to see."""
+
+_Timed = tuple[int, Finding]  # when it happened, and what
+
+
+class Reporter:
+    """Makes the report of a run; other runs are made when there is something to explain."""
+
+    def __init__(
+        self, task: Homework, first: Run, error: BaseException | None, iterations: int, points: int, seed: int
+    ) -> None:
+        self.task, self.first, self.error = task, first, error
+        self.tape, self.updates = first.recording.tape, updates_of(first)
+        self.iterations, self.points, self.seed = iterations, points, seed
+        self._runs: list[Run] = []
+
+    def runs(self) -> list[Run]:
+        """The run, and those with moved parameters."""
+        if not self._runs:
+            self._runs = [self.first]
+            moving = {judged.pair.by.base for judged in self.first.judged} | {u.before.base for u in self.updates}
+            moving &= self.first.parameters
+            for number in range(self.points if moving else 0):
+                moved = _mover(moving, self.seed + number, SCALES[number % len(SCALES)])
+                try:
+                    self._runs.append(run(self.task, moved, self.iterations))
+                except (TooLarge, InputError, ArithmeticError):
+                    continue
+        return self._runs
+
+    def report(self) -> Report:
+        """The report."""
+        groups: dict[tuple[types.CodeType, int, str], list[Judged]] = {}
+        for judged in self.first.judged:
+            event = judged.pair.event
+            groups.setdefault((event.code, event.line, event.base), []).append(judged)
+        findings: list[_Timed] = []
+        unpaired = [(u.event.name, u.event.line, self._reason(u)) for u in self.first.pairing.unpaired]
+        for group in groups.values():
+            wrong = [j for j in group if j.verdict in ("wrong", "shape") and self._complete(j)]
+            behind = self._cut_before(wrong[0]) if wrong else None
+            if behind is not None:
+                event = wrong[0].pair.event
+                unpaired.append((event.name, event.line, f"the graph is cut in line {behind}"))
+            elif wrong:
+                findings.append((wrong[0].pair.event.time, self._derivative(wrong)))
+        findings += self._updates()
+        if self.error is not None and not any(finding.kind == "shape" for _, finding in findings):
+            findings.append((len(self.first.recording.events), self._exception(self.error)))
+        undecided = [g[0].pair.event.name for g in groups.values() if all(j.verdict == "undecided" for j in g)]
+        return Report(
+            self.task.function.__qualname__,
+            self.task.file,
+            _folded([finding for _, finding in sorted(findings, key=lambda pair: pair[0])]),
+            [_checked(group) for group in groups.values()],
+            unpaired,
+            sorted(set(undecided)),
+            sorted({cut.line for cut in self.first.recording.cuts if not cut.printing}),
+            self._about_updates(),
+            self._notes(),
+            sum(int(judged.decided.sum()) for judged in self.first.judged),
+        )
+
+    def _finding(
+        self,
+        kind: str,
+        where: Where,
+        name: str,
+        cause: Cause,
+        *,
+        meaning: str = "",
+        element: str = "",
+        by_hand: float | None = None,
+        autograd: float | None = None,
+    ) -> Finding:
+        line, column, end = where
+        source = linecache.getline(self.task.file, line)
+        return Finding(
+            kind, self.task.file, line, column, end, name, meaning, element, by_hand, autograd, cause, source
+        )
+
+    # --- derivatives ------------------------------------------------------------------------------------------------
+
+    def _derivative(self, wrong: list[Judged]) -> Finding:
+        judged = max(wrong, key=lambda j: int(j.wrong.sum()))
+        pair = judged.pair
+        found = explain_pair(wrong[0], self.runs())
+        by_hand, autograd, element = _worst(judged)
+        return self._finding(
+            "shape" if pair.wanted_shape is not None else "derivative",
+            found.where or (pair.event.line, None, None),
+            pair.event.name,
+            found.cause,
+            meaning=f"∂{pair.of}/∂{pair.by.name}",
+            element=element,
+            by_hand=by_hand,
+            autograd=autograd,
+        )
+
+    def _complete(self, judged: Judged) -> bool:
+        """Whether a derivative had got all its terms when the code raised."""
+        line = self.first.recording.error_line
+        if self.error is None or line is None or judged.pair.wanted_shape is not None:
+            return True
+        return not _stored_later(judged.pair.event, line)
+
+    def _cut_before(self, judged: Judged) -> int | None:
+        """The line where the graph between A and B was cut by making a Value a float, if it was: a Value that B
+        reaches was made a float, and does not itself reach A."""
+        pair, by = judged.pair, set(self._numbers(judged.pair.by))
+        for cut in self.first.recording.cuts:
+            number = self.tape.numbers.get(cut.node)
+            if number is None or cut.printing or number > max(pair.of_nodes) or pair.sweep.adjoint(number) is not None:
+                continue
+            if by & set(self.tape.ancestors([number], by)):
+                return cut.line
+        return None
+
+    def _reason(self, unpaired: Unpaired) -> str:
+        """Why a name has no partner; a cut in a line before is the likeliest reason for A not to depend on B."""
+        before = [cut.line for cut in self.first.recording.cuts if not cut.printing and cut.tape <= unpaired.event.tape]
+        if before and "does not depend" in unpaired.reason:
+            return f"{unpaired.reason}: the graph is cut in line {before[0]}, where a Value is made a float"
+        return unpaired.reason
+
+    def _exception(self, error: BaseException) -> Finding:
+        line = self.first.recording.error_line or 0
+        return self._finding("exception", (line, None, None), "", explain_exception(error, line, self.runs()))
+
+    # --- updates ------------------------------------------------------------------------------------------------------
+
+    def _updates(self) -> list[_Timed]:
+        found: dict[tuple[types.CodeType, int, str], tuple[Update, float]] = {}
+        for update, rate in self.first.updates.wrong:
+            found.setdefault((update.after.code, update.after.line, update.after.base), (update, rate))
+        findings = [(update.after.time, self._wrong_update(update, rate)) for update, rate in found.values()]
+        return findings + self._second_updates() + self._missing_updates() + self._upwards()
+
+    def _wrong_update(self, update: Update, rate: float) -> Finding:
+        found, after = explain_update(update, rate, self.runs()), update.after
+        change, right = update.change, rate * update.gradient
+        farthest = int(abs(change - right).argmax())
+        return self._finding(
+            "update",
+            found.where or (after.line, None, None),
+            after.name,
+            found.cause,
+            meaning="change",
+            by_hand=float(change.flat[farthest]),
+            autograd=float(right.flat[farthest]),
+        )
+
+    def _second_updates(self) -> list[_Timed]:
+        """Parameters that are changed twice in a step, perhaps by what another one should have got."""
+        if not self.first.updates.steps or len(self.first.updates.steps[0].updates) < 2:
+            return []
+        findings: dict[tuple[types.CodeType, int], _Timed] = {}
+        for second in self.first.seconds:
+            after, meant = second.after, self._whose(second)
+            said = f", by the gradient of {meant}, which is never updated" if meant else ""
+            names = (after.name, "twice", meant) if meant else (after.name, "twice")
+            cause = Cause("update", names, f"{after.name} is changed a second time in this step{said}", 0, 0, ())
+            finding = self._finding("update", (after.line, None, None), after.name, cause)
+            findings.setdefault((after.code, after.line), (after.time, finding))
+        return list(findings.values())
+
+    def _whose(self, second: Second) -> str | None:
+        """The parameter without an update whose gradient the change follows, or the only one without an update."""
+        rate = next((step.rate for step in self.first.updates.steps if step.rate is not None), None)
+        left = self._not_updated()
+        for name, pair in left.items():
+            if rate is None:
+                break
+            gradient = [pair.sweep.adjoint(n) or 0.0 for n in self._numbers(pair.by)]
+            changes = [float(c) for c in second.change.flat]
+            if len(gradient) == len(changes) and all(
+                abs(c - rate * g) <= 1e-6 * max(abs(c), 1e-12) for c, g in zip(changes, gradient, strict=True)
+            ):
+                return name
+        return next(iter(left)) if len(left) == 1 else None
+
+    def _missing_updates(self) -> list[_Timed]:
+        twice = {name for _, finding in self._second_updates() for name in finding.cause.names[2:]}
+        findings = []
+        for name, pair in self._not_updated().items():
+            if name not in twice:
+                sentence = f"the derivative by {name} is computed here, but {name} is never updated; others are"
+                cause = Cause("update", (name, "missing"), sentence, 0, 0, ())
+                findings.append((pair.event.time, self._finding("update", (pair.event.line, None, None), name, cause)))
+        return findings
+
+    def _not_updated(self) -> dict[str, Pair]:
+        """Parameters that keep their numbers while others are updated, each with a comparison of its derivative.
+
+        A parameter is an attribute of the object whose other attributes are updated, or is named like one that is, or
+        its derivative is computed and then not used for anything: unlike dX, which is handed on.
+        """
+        if self.error is not None or len({u.after.name for u in self.updates}) < 2:
+            return {}
+        updated = {(u.after.scope.number, u.after.base) for u in self.updates}
+        objects = {u.after.scope.number for u in self.updates}
+        replaced = {number for u in self.updates for number in self._numbers(u.before)}
+        stems = {_stem(base) for _, base in updated}
+        found: dict[str, Pair] = {}
+        for judged in self.first.judged:
+            pair, by = judged.pair, judged.pair.by
+            if by.base not in self.first.parameters or (by.scope.number, by.base) in updated:
+                continue
+            if replaced.intersection(self._numbers(by)):
+                continue  # the same numbers under another name
+            in_same_object = by.scope.kind != "frame" and by.scope.number in objects
+            if in_same_object or _stem(by.base) in stems or not self._is_used(pair):
+                found.setdefault(by.name, pair)
+        return found
+
+    def _is_used(self, pair: Pair) -> bool:
+        """Whether anything was computed from a derivative, or it was handed back."""
+        own = {int(n) for n in pair.nodes.flat if n >= 0}
+        later = self.tape.operands[pair.event.tape :]
+        if not own or any(o in own for operands in later for o in operands if o.__class__ is int):
+            return True
+        return any(self.tape.numbers.get(value) in own for value in _values_in(self.first.recording.result))
+
+    def _upwards(self) -> list[_Timed]:
+        """All updates go up the gradient; perhaps the learning rate is negative."""
+        rates = [step.rate for step in self.first.updates.steps if step.rate is not None]
+        if not rates or min(rates) <= 0:
+            return []
+        update, rate = self.first.updates.steps[0].updates[0], rates[0]
+        before = self.first.recording.events[: update.after.time]
+        blamed = next((e for e in before if _is_minus(e.version, rate)), update.after)
+        sentence = f"the updates go up the gradient: every parameter changes by +{rate:.4g} times its gradient"
+        cause = Cause("update", (update.after.name, "sign"), sentence, 0, 0, ())
+        change = float(update.change.flat[0])
+        finding = self._finding(
+            "update", (blamed.line, None, None), update.after.name, cause,
+            meaning="change", by_hand=change, autograd=-change,
+        )  # fmt: skip
+        return [(blamed.time, finding)]
+
+    def _about_updates(self) -> str:
+        updates = self.first.updates
+        rates = sorted({float(f"{step.rate:.6g}") for step in updates.steps if step.rate is not None})
+        if updates.note or not rates or updates.wrong or rates[-1] > 0:
+            return updates.note
+        return f"every update is {' or '.join(f'{rate:g}' for rate in rates[:3])} times the gradient"
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+
+    def _notes(self) -> list[str]:
+        if len(self._runs) == 1 and self.points:
+            return ["The code makes its own parameters, so it could not be run at other points; a cause is a guess."]
+        return []
+
+    def _numbers(self, event: Event) -> list[int]:
+        return [int(n) for n in numbers_of(self.tape, event.version).flat if n >= 0]
+
+
+def _mover(bases: set[str], seed: int, scale: float) -> Callable[[str, Any], Any]:
+    """Numbers moved at random, the same for the same name whatever the order of the names."""
+    import numpy
+
+    def moved(base: str, x: Any) -> Any:
+        if base not in bases:
+            return x
+        draws = numpy.random.default_rng([seed, zlib.crc32(base.encode())])
+        size = max(float(numpy.mean(abs(numpy.asarray(x, dtype=float)))), 0.1)
+        return scale * (x + 0.5 * size * draws.standard_normal(numpy.shape(x)))
+
+    return moved
+
+
+def _folded(findings: list[Finding]) -> list[Finding]:
+    """One finding for each fault: what the same place, in a helper function, spoils in several lines is one fault."""
+    first: dict[Any, Finding] = {}
+    for finding in findings:
+        key = (finding.line, finding.column, finding.cause.kind, finding.cause.names)
+        first.setdefault(key if finding.column is not None else len(first), finding)
+    return list(first.values())
+
+
+def _checked(group: list[Judged]) -> Checked:
+    pair = group[0].pair
+    verdicts = [judged.verdict for judged in group]
+    numbers = sum(int(j.decided.sum()) for j in group)
+    if "shape" in verdicts:
+        pair = group[verdicts.index("shape")].pair
+        verdict = f"wrong shape {pair.by_hand.shape}, wanted {pair.wanted_shape}"
+    elif "wrong" in verdicts:
+        verdict = "wrong"
+    elif "spoiled" in verdicts:
+        verdict = "right, but for what it is computed from"
+    elif "equal" in verdicts:
+        exact = all((j.by_hand == j.pair.autograd)[j.decided].all() for j in group)
+        verdict = "equal to the last bit" if exact else "equal to rounding"
+    else:
+        verdict = "not decidable here"
+    return Checked(pair.event.name, f"∂{pair.of}/∂{pair.by.name}", pair.event.line, len(group), numbers, verdict)
+
+
+def _worst(judged: Judged) -> tuple[float | None, float | None, str]:
+    """Both numbers of the element that is farthest off, and its index as text."""
+    import numpy
+
+    if judged.pair.wanted_shape is not None:
+        return None, None, ""
+    off = numpy.where(judged.wrong, abs(judged.by_hand - judged.pair.autograd), -1.0)
+    off = numpy.where(judged.wrong & ~numpy.isfinite(off), numpy.inf, off)
+    place = numpy.unravel_index(int(numpy.argmax(off)), off.shape)
+    element = f"[{', '.join(map(str, map(int, place)))}]" if off.shape else ""
+    return float(judged.by_hand[place]), float(judged.pair.autograd[place]), element
+
+
+def _values_in(thing: Any) -> Iterator[Value]:
+    """The Values in what a function returned."""
+    if thing.__class__ is Value:
+        yield thing
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            yield from _values_in(part)
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from _values_in(part)
+    elif is_object_array(thing):
+        yield from (x for x in thing.flat if x.__class__ is Value)
+
+
+def _stored_later(event: Event, line: int) -> bool:
+    """Whether code at or after the line still stores into the name."""
+    current, stores, mentions = event.code.co_firstlineno, set(), set()
+    for instruction in dis.get_instructions(event.code):
+        positions = instruction.positions
+        current = positions.lineno if positions is not None and positions.lineno else current
+        if current < line:
+            continue
+        if instruction.opname.startswith("STORE_") and instruction.argval == event.base:
+            return True
+        if instruction.opname == "STORE_SUBSCR":
+            stores.add(current)
+        if instruction.argval == event.base:
+            mentions.add(current)
+    return bool(stores & mentions)
+
+
+def _is_minus(version: Any, rate: float) -> bool:
+    number = version.data if version.__class__ is Value else version
+    return number.__class__ is float and number < 0 and abs(number + rate) <= 1e-9 * rate
+
+
+def _stem(base: str) -> str:
+    """A name without its number: w for w6.
+
+    >>> _stem("w6"), _stem("W_out")
+    ('w', 'W_out')
+    """
+    return base.rstrip("0123456789").rstrip("_")
