@@ -189,7 +189,9 @@ def _paths(run: Run, forward: dict[str, list[int]], pair: Pair) -> dict[str, Any
     by = [int(n) for n in numbers_of(tape, pair.by.version).flat]
     stops = {n for numbers in forward.values() for n in numbers if n >= 0} | set(by) | set(of) | set(run.pairing.stops)
     found = {}
-    inner = {name: numbers for name, numbers in forward.items() if not set(numbers) & (set(by) | set(of))}
+    reached = _directly_above(run, set(by), stops, max(of))
+    inner = {name: numbers for name, numbers in forward.items()
+             if not set(numbers) & (set(by) | set(of)) and reached.intersection(numbers)}  # fmt: skip
     for name, numbers in [*inner.items(), ("", list(of))]:
         seeds = {n: (sweep.adjoint(n) or 0.0) for n in numbers if n >= 0 and sweep.adjoint(n) is not None}
         if not seeds:
@@ -198,6 +200,16 @@ def _paths(run: Run, forward: dict[str, list[int]], pair: Pair) -> dict[str, Any
         adjoints = [part.adjoint(n) if n >= 0 else None for n in by]
         if any(a for a in adjoints):
             found[name] = numpy.array([a or 0.0 for a in adjoints]).reshape(pair.autograd.shape)
+    return found
+
+
+def _directly_above(run: Run, by: set[int], named: set[int], top: int) -> set[int]:
+    """The named nodes up to `top` that were made from those of B, but not from each other."""
+    operands = run.recording.tape.operands
+    between, found = set(by), set()
+    for number in range(min(by, default=0), top + 1):
+        if not between.isdisjoint(operands[number]):
+            (found if number in named else between).add(number)
     return found
 
 

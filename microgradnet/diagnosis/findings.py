@@ -25,6 +25,9 @@ __all__ = ["Reporter"]
 SCALES = (1.0, 0.4, 0.1, 0.4)
 """Parameters are also made smaller, as large ones saturate and leave little to see."""
 
+ENOUGH_NODES = 200_000
+"""Of a long run fewer others are made, at least one: its arrays have elements enough to tell."""
+
 _Timed = tuple[int, Finding]  # when it happened, and what
 
 
@@ -45,7 +48,8 @@ class Reporter:
             self._runs = [self.first]
             moving = {judged.pair.by.base for judged in self.first.judged} | {u.before.base for u in self.updates}
             moving &= self.first.parameters
-            for number in range(self.points if moving else 0):
+            others = min(self.points, max(1, ENOUGH_NODES // len(self.tape))) if len(self.tape) else 0
+            for number in range(others if moving else 0):
                 moved = _mover(moving, self.seed + number, SCALES[number % len(SCALES)])
                 try:
                     self._runs.append(run(self.task, moved, self.iterations))
@@ -220,11 +224,12 @@ class Reporter:
         A parameter is an attribute of the object whose other attributes are updated, or is named like one that is, or
         its derivative is computed and then not used for anything: unlike dX, which is handed on.
         """
-        if self.error is not None or len({u.after.name for u in self.updates}) < 2:
+        changed = self.first.pairing.updates
+        if self.error is not None or len({after.name for _, after in changed}) < 2:
             return {}
-        updated = {(u.after.scope.number, u.after.base) for u in self.updates}
-        objects = {u.after.scope.number for u in self.updates}
-        replaced = {number for u in self.updates for number in self._numbers(u.before)}
+        updated = {(after.scope.number, after.base) for _, after in changed}
+        objects = {after.scope.number for _, after in changed}
+        replaced = {number for before, _ in changed for number in self._numbers(before)}
         stems = {_stem(base) for _, base in updated}
         found: dict[str, Pair] = {}
         for judged in self.first.judged:

@@ -60,6 +60,7 @@ class Update(NamedTuple):
     nodes: Any
     loss: tuple[int, ...]
     sweep: Any
+    carries: bool  # something from the step before, as momentum does
 
     def rate(self) -> Rate | None:
         """change / gradient where it is best known; None where it cannot be told from rounding."""
@@ -187,18 +188,29 @@ class _Corrected:
         error = numpy.array([4 * self.tape.error(int(n)) for n in new.flat]).reshape(old.shape)
         uncertain = numpy.array([tolerance for _, tolerance in size]).reshape(old.shape)
         tolerance = error + 4 * numpy.spacing(abs(data_old) + abs(data_new)) + uncertain
-        return Update(before, after, data_new - data_old, gradient, tolerance, new, seeds, sweep)
+        return Update(before, after, data_new - data_old, gradient, tolerance, new, seeds, sweep, self._carries(old, new))
+
+    def _carries(self, old: Any, new: Any) -> bool:
+        """Whether a new version was made of anything, but parameters and derivatives, that is older than the old one."""
+        made = {int(n) for n in new.flat}
+        borders = {int(n) for n in old.flat} | (set(self.pairing.stops) - made)
+        for pair in self.pairing.pairs:
+            borders |= {int(n) for n in pair.nodes.flat if n >= 0}
+        older = set(self.tape.ancestors(made, borders - made)) - borders
+        return any(number < old.min() and self.tape.operands[number] for number in older)
 
 
 def check_updates(updates: list[Update]) -> Updates:
     """Hold the updates against one common multiple of the gradients: of the whole run, or of each step."""
+    carrying = {(update.after.scope, update.after.base): update.after.name for update in updates if update.carries}
+    updates = [update for update in updates if (update.after.scope, update.after.base) not in carrying]
     by_loss: dict[tuple[int, ...], list[Update]] = {}
     for update in updates:
         by_loss.setdefault(update.loss, []).append(update)
     common = _mode([rate for update in updates if (rate := update.rate()) is not None])
     steps, wrong, decays = [], [], set()
     for together in by_loss.values():
-        own = _mode([r for update in together if (r := update.rate()) is not None]) if len(together) > 2 else None
+        own = _mode([r for update in together if (r := update.rate()) is not None]) if len(together) > 1 else None
         candidates = [rate for rate in (common, own) if rate is not None]
         rate = next((r for r in candidates if any(update.follows(r) for update in together)), None)
         steps.append(Step(together, None if rate is None else rate.value))
@@ -208,9 +220,11 @@ def check_updates(updates: list[Update]) -> Updates:
         else:
             wrong += [(update, rate.value) for update in off if rate is not None]
     note = ""
-    if updates and all(step.rate is None for step in steps):
-        shown = ", ".join(f"{u.after.name} {r.value:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
+    shown = ", ".join(f"{u.after.name} {r.value:.4g}" for u in updates[:6] if (r := u.rate()) is not None)
+    if shown and all(step.rate is None for step in steps):
         note = f"updates not checked: no common multiple of the gradients ({shown})"
+    elif carrying:
+        note = f"updates of {', '.join(sorted(carrying.values()))} not checked: they carry over a part of the step before"
     elif decays:
         note = (
             f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"

@@ -256,7 +256,7 @@ class _Matcher:
             reason = ""
             if meaning is None:
                 if _looks_derived(event.base) and holds_values(event.version):
-                    reason = "which derivative it is, is unclear"
+                    reason = f"which derivative it is, is unclear; say so by names={{{event.base!r}: ('loss', …)}}"
             elif meaning[0] is None and _is_plain(event.version) and is_literal(event.code, event.line):
                 reason = "a constant"
             else:

@@ -134,6 +134,9 @@ class _Recorder:
         self.file, self.modules, self.lifted, self.meaning = file, modules, lifted, meaning
         self.lift_local, self.steps = lift_local, steps
         self.outside: types.FrameType | None = None  # the frame that calls the user's function
+        self.caller: types.FrameType | None = None  # of the last Value: NumPy makes many at one place
+        self.caller_at = -1
+        self.places: tuple[Any, ...] = ()
         self.tape = Tape()
         self.events: list[Event] = []
         self.cuts: list[Cut] = []
@@ -168,7 +171,7 @@ class _Recorder:
                 error, line = caught, self._line_of(caught)
             finally:
                 cut.reset(token)
-            self.outside = None
+            self.outside = self.caller = None
         self.tape.complete()
         return Recording(self.tape, self.events, self.cuts, self.owners, result, error, line, stopped)
 
@@ -184,13 +187,20 @@ class _Recorder:
 
     def _profile(self, frame: types.FrameType, event: str, arg: Any) -> None:
         if event == "return" and arg.__class__ is Value and arg not in self.tape.numbers:
-            caller: types.FrameType | None = frame
-            places = []
-            while caller is not None and caller is not self.outside:
-                if caller.f_code.co_filename == self.file:
-                    places.append((caller.f_code, caller.f_lasti))
-                caller = caller.f_back
-            self.tape.add(arg, tuple(places))
+            caller = frame.f_back
+            if caller is not self.caller or caller is None or caller.f_lasti != self.caller_at:
+                self.caller, self.caller_at = caller, -1 if caller is None else caller.f_lasti
+                self.places = self._places(caller)
+            self.tape.add(arg, self.places)
+
+    def _places(self, frame: types.FrameType | None) -> tuple[Any, ...]:
+        """Where in the user's file a call was made, from the innermost out."""
+        places = []
+        while frame is not None and frame is not self.outside:
+            if frame.f_code.co_filename == self.file:
+                places.append((frame.f_code, frame.f_lasti))
+            frame = frame.f_back
+        return tuple(places)
 
     def _called(self, frame: types.FrameType, event: str, arg: Any) -> Any:
         code = frame.f_code

@@ -56,8 +56,8 @@ class Tape:
 
     def add(self, node: Value, place: Any) -> int:
         """Put a node on the tape, with all that it was made from, if they are not there; its number."""
-        stack = [node]
         numbers = self.numbers
+        stack = [node]
         while stack:
             top = stack[-1]
             if top in numbers:
