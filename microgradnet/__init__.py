@@ -13,7 +13,7 @@ operations), `graph` (order and names), `value` (a number that remembers, and `b
 
 from __future__ import annotations
 
-from microgradnet.errors import InputError, StaleGraphError
+from microgradnet.errors import AnomalyError, InputError, StaleGraphError
 from microgradnet.functions import abs as abs
 from microgradnet.functions import (
     acos,
@@ -71,9 +71,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from microgradnet import article, losses, nn, optim
-    from microgradnet.comparison import Comparison, compare
+    from microgradnet.anomaly import Anomaly, detect_anomaly, find_nan
+    from microgradnet.comparison import Comparison, assert_gradients, check_gradients, compare
+    from microgradnet.diagnosis import check_derivation
     from microgradnet.drawing import Drawing, draw
     from microgradnet.expression import formula
+    from microgradnet.extension import operation
     from microgradnet.training import History, fit
     from microgradnet.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
@@ -82,20 +85,24 @@ __version__ = "0.1.0"
 # Doors that open late: their rooms are imported at the first call of the name.
 _ROOMS = {
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"), "transforms"),
-    **dict.fromkeys(("Comparison", "compare"), "comparison"),
+    **dict.fromkeys(("Comparison", "assert_gradients", "check_gradients", "compare"), "comparison"),
+    "check_derivation": "diagnosis",
     **dict.fromkeys(("Drawing", "draw"), "drawing"),
+    **dict.fromkeys(("Anomaly", "detect_anomaly", "find_nan"), "anomaly"),
     "formula": "expression",
+    "operation": "extension",
     **dict.fromkeys(("History", "fit"), "training"),
 }
 _MODULES = ("article", "losses", "nn", "optim")
 
 __all__ = [
-    "Comparison", "Condition", "Drawing", "Graph", "History", "InputError", "StaleGraphError", "Value",
-    "acos", "acosh", "article", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "compare", "cos", "cosh",
-    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp",
-    "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean",
-    "minimum", "name", "nn", "optim", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "take", "tan", "tanh", "trunc", "value_and_grad", "where",
+    "Anomaly", "AnomalyError", "Comparison", "Condition", "Drawing", "Graph", "History", "InputError",
+    "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh", "assert_gradients", "atan", "atan2",
+    "atanh", "ceil", "check_derivation", "check_gradients", "clip", "compare", "cos", "cosh", "detect_anomaly",
+    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "find_nan", "fit", "floor", "formula", "gelu", "grad",
+    "hessian", "hvp", "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp",
+    "losses", "maximum", "mean", "minimum", "name", "nn", "operation", "optim", "relu", "sigmoid", "sign", "silu",
+    "sin", "sinh", "softmax", "softplus", "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",
 ]  # fmt: skip
 
 

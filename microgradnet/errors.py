@@ -1,8 +1,24 @@
-"""Refusals: the two errors of our own. Wrong kinds of things raise Python's own TypeError."""
+"""Refusals: the errors of our own. Wrong kinds of things raise Python's own TypeError."""
 
 from __future__ import annotations
 
-__all__ = ["InputError", "StaleGraphError"]
+TYPE_CHECKING = False  # see ops
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["AnomalyError", "InputError", "StaleGraphError"]
+
+
+class AnomalyError(ArithmeticError):
+    """Inside of `detect_anomaly()`, where a nan or an infinity is born; `anomaly` is what `find_nan` says of it.
+
+    >>> issubclass(AnomalyError, ArithmeticError)
+    True
+    """
+
+    def __init__(self, text: str, anomaly: Any = None) -> None:
+        super().__init__(text)
+        self.anomaly = anomaly
 
 
 class InputError(ValueError):

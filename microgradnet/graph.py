@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from microgradnet.errors import InputError, StaleGraphError
 from microgradnet.ops import COMPARISONS
-from microgradnet.rules import FLOATS, PARTIALS
+from microgradnet.rules import PARTIALS, RESULTS
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Graph:
     """A computation, frozen: one row per node, in the order of `walk`; the root is last.
 
     Columns (tuples, one entry per node):
-        operations: "" for a leaf, else the name of a row of the table or of a comparison ("lt", "le", "gt", "ge")
+        operations: "" for a leaf, else the name of a row of the table or of a comparison ("lt", "le", "gt", "ge"), or
+                    an operation of one's own, which is a text too (`extension`)
         operands:   numbers of earlier nodes (int) and constants (float), in written order
         data:       values (a truth value for a comparison)
         labels:     the user's labels, or None
@@ -179,7 +180,7 @@ class Graph:
             if number in given:
                 data[number] = given[number]
             elif op:
-                compute = COMPARISONS[op][1] if op in COMPARISONS else getattr(FLOATS, op)
+                compute = COMPARISONS[op][1] if op in COMPARISONS else RESULTS[op]
                 data[number] = compute(*[data[o] if o.__class__ is int else o for o in operands])
             else:
                 data[number] = self.data[number]

@@ -28,6 +28,8 @@ partials, and the new Value in one piece; calling the rules of the table instead
 
 from __future__ import annotations
 
+from math import pi
+
 from microgradnet.ops import COMPARISONS, TABLE, Row
 from microgradnet.rules import NAMESPACE, attempt, define, function_source, rule
 from microgradnet.value import Condition, Value, apply, number, operand
@@ -156,7 +158,10 @@ def _add_methods() -> None:
     def softmax(self: Value, *others: Any) -> list[Any]:
         return [apply("softmax", self, *others, i) for i in range(1 + len(others))]
 
-    operators = {"__round__": round_, "__array_ufunc__": _array_ufunc, "conjugate": Value.__pos__, "softmax": softmax}
+    for name, function in ALSO.items():
+        setattr(Value, name, function)
+    operators = {"__round__": round_, "__array_ufunc__": _array_ufunc, "conjugate": Value.__pos__, "softmax": softmax,
+                 "T": property(Value.__pos__)}  # fmt: skip
     for name, method in operators.items():
         setattr(Value, name, method)
     for op in COMPARISONS:
@@ -171,16 +176,20 @@ def _ufunc(op: str) -> Callable[..., Any]:
 
 
 UFUNCS: dict[str, Callable[..., Any]] = {row.numpy: _ufunc(row.name) for row in TABLE.values()}
-UFUNCS |= {
+ALSO: dict[str, Callable[..., Any]] = {  # NumPy's names that are no row; on arrays of Values NumPy calls the method
+    "exp2": lambda x: 2.0**x,
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1 / x,
+    "fabs": lambda x: abs(x),
+    **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180 / pi)),
+    **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (pi / 180)),
+}
+UFUNCS |= ALSO | {
     "power": lambda a, b: a**b,
     "float_power": lambda a, b: a**b,
     "true_divide": lambda a, b: a / b,
     "positive": lambda x: x,
-    "fabs": abs,
     "conjugate": lambda x: x,
-    "square": lambda x: x * x,
-    "reciprocal": lambda x: 1 / x,
-    "exp2": lambda x: 2.0**x,
     "less": lambda a, b: a < b,
     "less_equal": lambda a, b: a <= b,
     "greater": lambda a, b: a > b,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["LATEX", "SYMBOLS", "TEXT", "Symbol", "operands_of", "write"]
+__all__ = ["JAX", "LATEX", "SYMBOLS", "TEXT", "TORCH", "Symbol", "operands_of", "write"]
 
 
 class Symbol:
@@ -209,6 +209,27 @@ LATEX: Dialect = {
 _CALLED = [row.name for row in TABLE.values() if row.primitive and row.name not in _OPERATORS]
 FAST: Dialect = {**_OPERATORS, **{name: (f"raw_{name}({{}})", ATOM) for name in _CALLED}}
 SAFE: Dialect = {**_OPERATORS, **{name: (f"safe_{name}({{}})", ATOM) for name in ("div", *_CALLED)}}
+# Tensors of other libraries. What is composite here and has a function of its own there is spelled as that, where the
+# derivative written out would be lost at a point (|x| inside a sigmoid at 0) or drown in an infinity.
+_POWERS = ("pow", "pow_const", "rpow_const")
+TORCH: Dialect = {
+    **_OPERATORS,
+    **{name: (f"torch.{name}({{}})", ATOM) for name in (*_CALLED, "where", "sigmoid", "relu", "maximum", "minimum")},
+    **dict.fromkeys(_POWERS, ("torch.pow({})", ATOM)),
+    "softplus": ("torch.logaddexp({0}, torch.zeros_like({0}))", ATOM),
+    "elu": ("torch.nn.functional.elu({})", ATOM),
+    "clip": ("torch.clamp({})", ATOM),
+}
+JAX: Dialect = {
+    **_OPERATORS,
+    **{
+        name: (f"jax.numpy.{TABLE[name].numpy}({{}})", ATOM)
+        for name in (*_CALLED, "where", "maximum", "minimum", "clip")
+    },
+    **dict.fromkeys(_POWERS, ("jax.numpy.power({})", ATOM)),
+    **{name: (f"jax.scipy.special.{name}({{}})", ATOM) for name in ("erf", "erfc")},
+    **{name: (f"jax.nn.{name}({{}})", ATOM) for name in ("sigmoid", "relu", "softplus", "elu")},
+}
 
 
 def write(expression: Symbol | float | None, dialect: Dialect = TEXT, known: dict[int, str] | None = None) -> str:

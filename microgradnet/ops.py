@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ["COMPARISONS", "TABLE", "Row"]
+__all__ = ["COMPARISONS", "TABLE", "Row", "Table"]
 
 inf, nan = math.inf, math.nan
 LN2, LN10, SQRT2 = math.log(2.0), math.log(10.0), math.sqrt(2.0)
@@ -129,6 +129,18 @@ class Row:
 
     def __repr__(self) -> str:
         return f"<Row {self.name}({', '.join(self.operands)})>"
+
+
+class Table(dict[str, Row]):
+    """Rows by the name of their operation. An operation of one's own (`extension`) is in no table: it is a text, its
+    name, that carries its `row`, so `TABLE[op]` is the row of any operation, and `op in TABLE` says whether it is ours.
+    """
+
+    def __missing__(self, op: str) -> Row:
+        row = getattr(op, "row", None)
+        if row is None:
+            raise KeyError(op)
+        return row  # type: ignore[no-any-return]
 
 
 def _primitive(name: str, operands: str, value: Any, partials: Any, doc: str, **spelling: Any) -> Row:
@@ -259,8 +271,8 @@ def _softmax_partials(f: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-TABLE: dict[str, Row] = {
-    row.name: row
+TABLE = Table(
+    (row.name, row)
     for row in (
         # arithmetic
         _primitive("add", "a b", operator.add, lambda f, y, a, b: (1.0, 1.0), "sum of two",
@@ -363,7 +375,7 @@ TABLE: dict[str, Row] = {
                    numpy="logaddexp"),
         _composite("softmax", "*x_i", _softmax, _softmax_partials, "exp(x_i) / Σ exp(x) without overflow"),
     )
-}  # fmt: skip
+)  # fmt: skip
 
 COMPARISONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "lt": ("<", operator.lt),

@@ -1,7 +1,10 @@
 """The rows of the table as Python functions on floats, printed by `notation`: quick, and never raising.
 
->>> FLOATS.sigmoid(0.0), PARTIALS["sigmoid"](0.5, 0.0), FLOATS.exp(1000.0)
+>>> RESULTS["sigmoid"](0.0), PARTIALS["sigmoid"](0.5, 0.0), FLOATS.exp(1000.0)
 (0.5, (0.25,), inf)
+
+Where the rule of an operation is found, whoever asks and whosever operation it is: `ops.TABLE[op]` is its row, whose
+`partials` run on Values too; `RESULTS[op]` and `PARTIALS[op]` are its value and its partials on floats.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
     from microgradnet.notation import Dialect
 
-__all__ = ["FLOATS", "NAMESPACE", "PARTIALS", "Numbers", "attempt", "define", "function_source", "rule", "statements"]
+__all__ = [
+    "FLOATS", "NAMESPACE", "PARTIALS", "RESULTS", "Numbers", "attempt", "define", "function_source", "rule",
+    "statements",
+]  # fmt: skip
 
 
 def statements(results: dict[str, Symbol | None], dialect: Dialect) -> list[str]:
@@ -109,38 +115,53 @@ class Numbers:
         return constant == 0.0
 
 
-class _Floats(Numbers):
-    """The table on plain floats: `FLOATS.exp(1000.0)` is inf; no function ever raises. Made when first asked for."""
+class _Results(dict[str, "Callable[..., float]"]):
+    """The value of every operation on floats: `RESULTS["exp"](1000.0)` is inf; none ever raises for arithmetic.
 
-    def __getattr__(self, name: str) -> Callable[..., float]:
-        if name not in TABLE:
-            raise AttributeError(name)
-        row = TABLE[name]
-        function: Callable[..., float]
+    Made when first asked for; what is asked for an operation of one's own is not kept.
+    """
+
+    def __missing__(self, op: str) -> Callable[..., float]:
+        row = TABLE[op]
+        if op not in TABLE:
+            return row.compute  # type: ignore[return-value]
         if row.variadic:
-            function = partial(row.value, self)
+            self[op] = partial(row.value, FLOATS)
         else:
             value, _ = rule(row)
-            source = function_source(name, row.operands, [*attempt(value), "return y"])
-            function = define(source, f"{name} on floats")[name]
-        setattr(self, name, function)
-        return function
+            source = function_source(op, row.operands, [*attempt(value), "return y"])
+            self[op] = define(source, f"{op} on floats")[op]
+        return self[op]
 
 
 class _Partials(dict[str, "Callable[..., tuple[float | None, ...]]"]):
-    """The partials of every row on floats: `PARTIALS["exp"](y, x)`. Made when first asked for."""
+    """The partials of every operation on floats: `PARTIALS["exp"](y, x)`; made and kept as those of RESULTS are."""
 
-    def __missing__(self, name: str) -> Callable[..., tuple[float | None, ...]]:
-        row = TABLE[name]
+    def __missing__(self, op: str) -> Callable[..., tuple[float | None, ...]]:
+        row = TABLE[op]
+        if op not in TABLE:
+            return partial(row.partials, FLOATS)
         if row.variadic:
-            self[name] = partial(row.partials, FLOATS)
+            self[op] = partial(row.partials, FLOATS)
         else:
             _, partials = rule(row)
             body = [*attempt(partials), f"return ({', '.join(partials)},)"]
-            self[name] = define(function_source(name, ["y", *row.operands], body), f"partials of {name}")[name]
-        function: Callable[..., tuple[float | None, ...]] = self[name]
+            self[op] = define(function_source(op, ["y", *row.operands], body), f"partials of {op}")[op]
+        return self[op]
+
+
+class _Floats(Numbers):
+    """The table on plain floats, by names: `FLOATS.exp(1000.0)` is inf. What the rules call `f`."""
+
+    def __getattr__(self, name: str) -> Callable[..., float]:
+        try:
+            function = RESULTS[name]
+        except KeyError:
+            raise AttributeError(name) from None
+        if name in TABLE:
+            setattr(self, name, function)
         return function
 
 
-FLOATS, PARTIALS = _Floats(), _Partials()
+RESULTS, PARTIALS, FLOATS = _Results(), _Partials(), _Floats()
 NAMESPACE.update(floats=FLOATS, partials=PARTIALS)

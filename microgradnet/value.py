@@ -10,17 +10,23 @@ The operations themselves are in the table (`ops`); `methods` gives each of them
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
 from microgradnet.ops import COMPARISONS, TABLE, nan
-from microgradnet.rules import FLOATS, PARTIALS
+from microgradnet.rules import PARTIALS, RESULTS
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from collections.abc import Callable
+    from typing import Any
 
-__all__ = ["Condition", "Value", "apply", "name", "number"]
+__all__ = ["Condition", "Value", "apply", "cut", "name", "number"]
+
+cut: ContextVar[Callable[[Value, str], float] | None] = ContextVar("cut", default=None)
+"""Who is asked for the number where a Value becomes a plain one (`float(v)`, and what calls it), instead of an error;
+he is told the Value and the function's name. Nobody, outside of `check_derivation`."""
 
 
 def number(x: Any) -> Any:
@@ -200,25 +206,36 @@ class Value:
         __neg__ = __abs__ = __floor__ = __ceil__ = __trunc__ = __round__ = conjugate = neg = abs = sign = _unary
         floor = ceil = trunc = round = exp = expm1 = log = log2 = log10 = log1p = sqrt = sin = cos = tan = _unary
         asin = acos = atan = sinh = cosh = tanh = asinh = acosh = atanh = erf = erfc = sigmoid = softplus = _unary
-        relu = gelu = silu = _unary
+        relu = gelu = silu = exp2 = square = reciprocal = fabs = degrees = rad2deg = radians = deg2rad = _unary
+        T: Value
         clip = where = _ternary
         leaky_relu = elu = sum = mean = dot = take = logsumexp = _variadic
         __lt__ = __le__ = __gt__ = __ge__ = _compare
 
-    def _would_cut(self, kind: str) -> NoReturn:
+    def _would_cut(self, kind: str) -> float:
+        if (asked := cut.get()) is not None:
+            return asked(self, kind)
         raise TypeError(
             f"{kind}() would drop the gradient of {self!r}; use v.data for the number, a function of microgradnet "
             f"(exp(v) for math.exp(v)), and f'{{v:.3f}}' for '%.3f' % v"
         )
 
     def __float__(self) -> float:
-        self._would_cut("float")
+        return self._would_cut("float")
 
     def __int__(self) -> int:
-        self._would_cut("int")
+        return int(self._would_cut("int"))
 
     def __complex__(self) -> complex:
-        self._would_cut("complex")
+        return complex(self._would_cut("complex"))
+
+    def item(self) -> float:
+        """The plain number, `data`, without a gradient, as in PyTorch.
+
+        >>> Value(2.0).item()
+        2.0
+        """
+        return self.data if cut.get() is None else self._would_cut("item")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the whole graph in flat lists, without recursion; leaves keep their identity."""
@@ -339,7 +356,7 @@ def apply(op: str, *operands: Any) -> Any:
             if letter in row.constants and o.__class__ is Value:
                 raise TypeError(f"the {letter} of {op} is a plain number without a gradient, got {o!r}; use .data")
     data = [o if o.__class__ is float else o.data for o in operands]
-    result = getattr(FLOATS, op)(*data)
+    result = RESULTS[op](*data)
     if Value not in map(type, operands) and not condition:
         return result
     partials = PARTIALS[op](result, *data)

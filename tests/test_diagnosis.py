@@ -556,6 +556,25 @@ def homework(w, n):
     assert set(verdicts(report)) == {"delta", "dn"}
 
 
+def test_one_name_for_several_derivatives(program: Any) -> None:
+    module = program("""
+def homework(w, v):
+    z = w * w
+    out = z * v
+    delta = v
+    delta = delta * 2 * w
+    dv = z
+""")
+    lines = {("delta", 5): ("out", "z"), ("delta", 6): ("out", "w")}
+    report = check_derivation(module.homework, 2.0, 3.0, loss="out", names=lines)
+    assert report.ok, str(report)
+    assert [(pair.name, pair.meaning, pair.line) for pair in report.pairs] == [
+        ("delta", "∂out/∂z", 5),
+        ("delta", "∂out/∂w", 6),
+        ("dv", "∂out/∂v", 7),
+    ]
+
+
 def test_a_gradient_that_is_nothing_but_rounding_is_undecided(program: Any) -> None:
     module = program("""
 import numpy as np

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradnet.finite import STEP, Estimate, derivative, gradient, richardson
+from microgradnet.finite import STEP, Estimate, central, derivative, gradient, kink, richardson
 
 KNOWN: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
     "exp": (math.exp, math.exp),
@@ -80,6 +80,63 @@ def test_a_step_that_is_none(step: float) -> None:
 def test_default_step() -> None:
     assert STEP == 2.0**-17
     assert derivative(math.exp, 1.0) == derivative(math.exp, 1.0, 2.0**-17) != derivative(math.exp, 1.0, 2.0**-10)
+
+
+# ---------------------------------------------------------------- a width of one's own
+
+
+@known
+@given(x=st.floats(-4, 4), width=st.floats(1e-9, 0.1))
+def test_central_is_as_right_as_it_says(
+    f: Callable[[float], float], df: Callable[[float], float], x: float, width: float
+) -> None:
+    value, error = central(f, x, width, noise=4 * math.ulp(abs(f(x)) + 1))
+    assert abs(value - df(x)) <= error
+
+
+@known
+def test_central_extrapolates_where_that_is_more_exact(
+    f: Callable[[float], float], df: Callable[[float], float]
+) -> None:
+    plain = (f(0.3 + 1e-3) - f(0.3 - 1e-3)) / 2e-3
+    assert abs(central(f, 0.3, 1e-3).value - df(0.3)) < 0.05 * abs(plain - df(0.3))
+
+
+def test_central_at_the_edges() -> None:
+    assert central(lambda x: 3 * x, 1.0, 2.0**-10).value == 3.0
+    assert central(lambda x: math.nan, 1.0, 1e-3).error == math.inf
+    assert math.isnan(central(math.sin, 1.0, 1e-20).value)  # narrower than the floats beside 1
+    assert central(lambda x: math.inf if x > 1.0015 else x, 1.0, 1e-3).error == math.inf
+    for width in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="positive number"):
+            central(math.sin, 1.0, width)
+        with pytest.raises(ValueError, match="positive number"):
+            kink(math.sin, 1.0, width)
+
+
+def test_noise_that_is_known_is_counted() -> None:
+    assert central(math.sin, 1.0, 1e-6, noise=1e-6).error >= 1.0
+    assert richardson(math.sin, 1.0, noise=1e-6).error > 100 * richardson(math.sin, 1.0).error
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-5, 1e-7])
+def test_kinks_are_told_from_curves_and_jumps(width: float) -> None:
+    found = kink(lambda x: abs(x) + x, 0.0, width)
+    assert found is not None
+    assert (found.left, found.right, found.jump) == (0.0, 2.0, False)
+    tilted = kink(lambda x: max(math.sin(x), 0.5 * x) if x else 0.0, 0.0, width)
+    assert tilted is not None
+    assert tilted.left == pytest.approx(0.5, abs=1e-3)
+    assert tilted.right == pytest.approx(1.0, abs=1e-3)
+    jump = kink(lambda x: float(x > 0), 0.0, width)
+    assert jump is not None
+    assert jump.jump
+
+
+@known
+@given(x=st.floats(-4, 4))
+def test_smooth_functions_have_no_kinks(f: Callable[[float], float], df: Callable[[float], float], x: float) -> None:
+    assert kink(f, x, 1e-4, noise=4 * math.ulp(abs(f(x)) + 1)) is None
 
 
 # ---------------------------------------------------------------- several values
@@ -167,6 +224,12 @@ def test_noise_is_seen() -> None:
 def test_a_staircase_is_not_trusted() -> None:
     """Values rounded as if printed: flat for small steps, steep for large ones."""
     assert richardson(lambda x: round(math.sin(x), 6), 1.0).error > 0.1
+
+
+def test_a_step_below_the_floats_beside_x() -> None:
+    assert richardson(math.sin, 1.0, step=1e-20) == Estimate(pytest.approx(math.nan, nan_ok=True), math.inf)
+    assert richardson(lambda x: 2 * x, 1e-320, step=1e-322).value == pytest.approx(2, rel=0.1)
+    assert kink(abs, 1.0, 1e-20) is None
 
 
 def test_too_few_levels() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import microgradnet
 from microgradnet import functions
+from microgradnet.methods import ALSO
 from microgradnet.ops import TABLE
 from microgradnet.value import Value
 
@@ -30,9 +31,10 @@ FLOORS = [
     ["value"],
     ["methods"],
     ["functions"],
-    ["transforms"],
+    ["transforms", "extension"],
     ["module"],
     ["losses", "optim", "nn", "expression"],
+    ["anomaly", "causes"],
     ["comparison", "explanation", "compiler"],
     ["diagnosis"],
     ["drawing", "training"],
@@ -163,10 +165,8 @@ def test_every_row_has_a_function_and_every_function_a_row() -> None:
 def test_every_row_has_a_method_and_every_method_a_row() -> None:
     methods = {name for name in vars(Value) if callable(getattr(Value, name)) and not name.startswith("_")}
     assert set(TABLE) - methods <= OPERATORS
-    assert methods <= set(TABLE) | {row.numpy for row in TABLE.values()} | {
-        "backward",
-        "conjugate",
-    }  # the latter for NumPy
+    for_numpy = {row.numpy for row in TABLE.values()} | set(ALSO) | {"conjugate"}
+    assert methods <= set(TABLE) | for_numpy | {"backward", "item"}
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE.values() if row.dunder], ids=lambda row: row.name)

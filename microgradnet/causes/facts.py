@@ -1,11 +1,24 @@
-"""What is known of a derivative by hand at a point, and what is concluded: plain data."""
+"""What is known of a derivative by hand at a point, what is guessed, and what is concluded: plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Cause", "Computation", "Diagnosis", "Point", "agree", "informative"]
+__all__ = [
+    "Cause",
+    "Computation",
+    "Diagnosis",
+    "Guess",
+    "Point",
+    "agree",
+    "explained",
+    "informative",
+    "is_square",
+    "same_but_for_ones",
+]
+
+
 class Cause(NamedTuple):
     """What is wrong, as data (`kind`, `names`) and as a `sentence`; it `holds` at so many `of` the points looked at.
 
@@ -70,6 +83,15 @@ class Point(NamedTuple):
     computation: Computation | None
 
 
+class Guess(NamedTuple):
+    """A cause, and what the numbers by hand would be at a point if this is it."""
+
+    kind: str
+    names: tuple[str, ...]
+    sentence: str
+    by_hand: Callable[[Point], Any]
+
+
 class Diagnosis(NamedTuple):
     """A cause, and where in the source it is, if that is known: a place of the computation."""
 
@@ -81,6 +103,9 @@ def agree(predicted: Any, actual: Any, tolerance: Any) -> bool:
     """Whether all numbers are equal but for rounding: 1e-8 of themselves, and what the point's tolerance allows.
 
     What is not finite agrees with nothing but itself.
+
+    >>> agree(1.0, 1.0 + 1e-12, 0.0), agree(1.0, 1.001, 0.0), agree(1.0, 1.001, 1e-3), agree(float("nan"), 1.0, 0.0)
+    (True, False, True, False)
     """
     import numpy
 
@@ -88,6 +113,15 @@ def agree(predicted: Any, actual: Any, tolerance: Any) -> bool:
         room = 1e-8 * numpy.maximum(abs(predicted), abs(actual)) + 20 * tolerance
         close = numpy.isfinite(predicted) & numpy.isfinite(actual) & (abs(predicted - actual) <= room)
         return bool((close | (predicted == actual)).all())
+
+
+def explained(guess: Guess, points: list[Point]) -> bool:
+    """Whether by hand is at every point what it would be by the guess; infinities alone explain nothing."""
+    import numpy
+
+    return all(agree(guess.by_hand(point), point.by_hand, point.tolerance) for point in points) and any(
+        numpy.isfinite(point.by_hand).any() for point in points
+    )
 
 
 def informative(points: list[Point]) -> list[Point]:
@@ -101,3 +135,17 @@ def informative(points: list[Point]) -> list[Point]:
         if numpy.isfinite(point.autograd).all() and (size > 1000 * tolerance).any():
             found.append(point._replace(tolerance=tolerance))
     return found
+
+
+def same_but_for_ones(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two shapes are the same but for axes of length 1.
+
+    >>> same_but_for_ones((3, 1), (3,)), same_but_for_ones((3, 1), ()), same_but_for_ones((2, 3), (3, 2))
+    (True, False, False)
+    """
+    return [n for n in shape if n != 1] == [n for n in other if n != 1]
+
+
+def is_square(array: Any) -> bool:
+    """Whether an array can be transposed without anyone seeing it in its shape."""
+    return bool(array.ndim == 2 and array.shape[0] == array.shape[1] > 1)

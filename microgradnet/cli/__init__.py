@@ -1,7 +1,7 @@
 """The command line: `main` reads the arguments, calls one command, and turns what went wrong into an exit status.
 
-0: done. 1: done, and the answer is no (autograd and the closed form disagree). 2: the input cannot be used, said in
-one sentence. 130: interrupted. Each command is a module here with `add(subparsers)`; its work is done elsewhere.
+0: done. 1: done, and the answer is no (autograd and what was made by hand disagree). 2: the input cannot be used, said
+in one sentence. 130: interrupted. Each command is a module here with `add(subparsers)`; its work is done elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradnet import __version__
-from microgradnet.cli import article, operations, training
+from microgradnet.cli import article, comparison, operations, training
 from microgradnet.display import visible
 from microgradnet.errors import InputError
 
@@ -68,7 +68,7 @@ def _run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--version", action="version", version=f"microgradnet {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in (article, training, operations):
+    for command in (article, comparison, training, operations):
         command.add(commands)
     try:
         args = parser.parse_args(argv)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from microgradnet.diagnosis.findings import Reporter
 from microgradnet.diagnosis.lifting import own_copy
-from microgradnet.diagnosis.pairing import Loss
+from microgradnet.diagnosis.pairing import Loss, Names
 from microgradnet.diagnosis.recording import TooLarge, undisturbed
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, homework, run
@@ -28,7 +28,7 @@ def check_derivation(
     function: Callable[..., Any],
     *args: Any,
     loss: Loss = None,
-    names: Mapping[str, tuple[str, str]] | None = None,
+    names: Names | None = None,
     lift: Collection[str] = (),
     iterations: int = 4,
     points: int = 4,
@@ -49,7 +49,8 @@ def check_derivation(
         loss: where the code never computes the loss: a function of the code's own variable names that returns it, such
             as `lambda y_true, y_pred: (y_true - y_pred) ** 2`; or the name of the variable that holds it. By default
             a variable named loss, L, cost, J … is taken.
-        names: for derivatives whose names do not say what they are: `{"delta": ("loss", "z")}`.
+        names: for derivatives whose names do not say what they are: `{"delta": ("loss", "z")}`; where a name is used
+            for several, with the line: `{("delta", 12): ("loss", "z2"), ("delta", 15): ("loss", "z1")}`.
         lift: names of whole numbers, or arrays of them, by which the code derives.
         iterations: how many updates of the parameters are looked at.
         points: how many more runs, with the parameters moved, a diagnosis takes its evidence from.

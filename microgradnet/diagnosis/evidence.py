@@ -206,7 +206,8 @@ def _paths(run: Run, forward: dict[str, list[int]], pair: Pair) -> dict[str, Any
 def _directly_above(run: Run, by: set[int], named: set[int], top: int) -> set[int]:
     """The named nodes up to `top` that were made from those of B, but not from each other."""
     operands = run.recording.tape.operands
-    between, found = set(by), set()
+    between: set[int] = set(by)
+    found: set[int] = set()
     for number in range(min(by, default=0), top + 1):
         if not between.isdisjoint(operands[number]):
             (found if number in named else between).add(number)

@@ -104,6 +104,7 @@ class Reporter:
     ) -> Finding:
         line, column, end = where
         source = linecache.getline(self.task.file, line)
+        column, end = _letters(source, column), _letters(source, end)
         return Finding(
             kind, self.task.file, line, column, end, name, meaning, element, by_hand, autograd, cause, source
         )
@@ -284,6 +285,15 @@ class Reporter:
 
     def _numbers(self, event: Event) -> list[int]:
         return [int(n) for n in numbers_of(self.tape, event.version).flat if n >= 0]
+
+
+def _letters(source: str, column: int | None) -> int | None:
+    """Python counts columns in bytes; people in letters.
+
+    >>> _letters("x = 'шаг' + y", 15)
+    12
+    """
+    return None if column is None else len(source.encode()[:column].decode(errors="replace"))
 
 
 def _mover(bases: set[str], seed: int, scale: float) -> Callable[[str, Any], Any]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from microgradnet.causes import computed
 from microgradnet.diagnosis.pairing import Pair, Pairing
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.diagnosis.versions import floats, numbers_of
-from microgradnet.ops import COMPARISONS
-from microgradnet.rules import FLOATS
 
 __all__ = ["Judged", "Second", "Step", "Update", "Updates", "judge"]
 
@@ -144,7 +143,7 @@ class _Corrected:
         for number in range(self.done, until):
             operands = tape.operands[number]
             if fixed and any(o in fixed for o in operands if o.__class__ is int):
-                value = computed(tape.nodes[number].op, [
+                value = computed(tape.nodes[number].op or "", [
                     fixed.get(o, tape.data[o]) if o.__class__ is int and o not in stops else
                     tape.data[o] if o.__class__ is int else o for o in operands
                 ])  # fmt: skip
@@ -188,10 +187,12 @@ class _Corrected:
         error = numpy.array([4 * self.tape.error(int(n)) for n in new.flat]).reshape(old.shape)
         uncertain = numpy.array([tolerance for _, tolerance in size]).reshape(old.shape)
         tolerance = error + 4 * numpy.spacing(abs(data_old) + abs(data_new)) + uncertain
-        return Update(before, after, data_new - data_old, gradient, tolerance, new, seeds, sweep, self._carries(old, new))
+        return Update(
+            before, after, data_new - data_old, gradient, tolerance, new, seeds, sweep, self._carries(old, new)
+        )
 
     def _carries(self, old: Any, new: Any) -> bool:
-        """Whether a new version was made of anything, but parameters and derivatives, that is older than the old one."""
+        """Whether a new version was made of what is older than the old one, and neither parameter nor derivative."""
         made = {int(n) for n in new.flat}
         borders = {int(n) for n in old.flat} | (set(self.pairing.stops) - made)
         for pair in self.pairing.pairs:
@@ -224,7 +225,9 @@ def check_updates(updates: list[Update]) -> Updates:
     if shown and all(step.rate is None for step in steps):
         note = f"updates not checked: no common multiple of the gradients ({shown})"
     elif carrying:
-        note = f"updates of {', '.join(sorted(carrying.values()))} not checked: they carry over a part of the step before"
+        note = (
+            f"updates of {', '.join(sorted(carrying.values()))} not checked: they carry over a part of the step before"
+        )
     elif decays:
         note = (
             f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"
@@ -275,11 +278,3 @@ def decide(by_hand: Any, autograd: Any, tolerance: Any) -> tuple[Any, Any]:
         wrong = ~same & numpy.isfinite(autograd) & ~(distance <= tolerance)
         decided = numpy.where(same, ~numpy.isnan(by_hand), wrong | (finite & (tolerance <= DECIDED * size)))
     return decided, wrong
-
-
-def computed(op: str | None, operands: list[float]) -> float:
-    """The number of an operation on floats."""
-    assert op is not None
-    if op in COMPARISONS:
-        return float(COMPARISONS[op][1](*operands))
-    return getattr(FLOATS, op)(*operands)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from typing import Any
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
-__all__ = ["Lifter", "own_copy"]
+__all__ = ["Lifter", "fields_of", "has_fields", "own_copy"]
 
 
 def own_copy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -32,6 +32,22 @@ def own_copy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappin
     if isinstance(function, MethodType):
         function = MethodType(function.__func__, owner)
     return function, args, kwargs
+
+
+def has_fields(thing: Any) -> bool:
+    """Whether a thing has attributes of its own."""
+    return not isinstance(thing, type) and (hasattr(thing, "__dict__") or hasattr(type(thing), "__slots__"))
+
+
+def fields_of(thing: Any) -> list[tuple[str, Any]]:
+    """An object's attributes and what they hold, those in slots too."""
+    found = dict(getattr(thing, "__dict__", {}))
+    for cls in type(thing).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(thing, name):
+                found.setdefault(name, getattr(thing, name))
+    return list(found.items())
 
 
 class Lifter:
@@ -97,12 +113,12 @@ class Lifter:
 
     def lift_fields(self, holder: Any, modules: Collection[str], depth: int = 3) -> None:
         """Values for the floats among an object's attributes, and those of objects of the user's own classes in it."""
-        for key, thing in list(vars(holder).items()):
-            if type(thing).__module__ in modules and hasattr(thing, "__dict__") and depth:
+        for key, thing in fields_of(holder):
+            if type(thing).__module__ in modules and has_fields(thing) and depth:
                 self.lift_fields(thing, modules, depth - 1)
             elif thing.__class__ is list and thing and type(thing[0]).__module__ in modules and depth:
                 for part in thing:
-                    if hasattr(part, "__dict__"):
+                    if has_fields(part):
                         self.lift_fields(part, modules, depth - 1)
             else:
                 new = self.lifted(key, thing)

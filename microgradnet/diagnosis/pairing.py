@@ -20,7 +20,7 @@ from microgradnet.diagnosis.versions import fits, floats, holds_values, numbers_
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
-__all__ = ["LOSSES", "Pair", "Pairing", "Unpaired", "pair_up"]
+__all__ = ["LOSSES", "Loss", "Names", "Pair", "Pairing", "Unpaired", "pair_up"]
 
 LOSSES = ("loss", "L", "cost", "J", "total_loss", "loss_value", "error", "E", "l")
 """Names that a loss goes by, the likeliest first."""
@@ -75,10 +75,13 @@ class Pairing(NamedTuple):
     loss_of: Callable[[Event, Event], tuple[int, ...] | None]
 
 
+Names = Mapping[str | tuple[str, int], tuple[str, str]]
+"""(A, B) for names of derivatives that do not say so, by the name, or by the name and the line where it is assigned."""
+
 Loss = Callable[..., Any] | str | None
 
 
-def pair_up(recording: Recording, loss: Loss, names: Mapping[str, tuple[str, str]], parameters: set[str]) -> Pairing:
+def pair_up(recording: Recording, loss: Loss, names: Names, parameters: set[str]) -> Pairing:
     """All pairs of a recording.
 
     `loss`: a function of the code's own variable names, the name of a variable, or None (found by its name).
@@ -88,9 +91,7 @@ def pair_up(recording: Recording, loss: Loss, names: Mapping[str, tuple[str, str
 
 
 class _Matcher:
-    def __init__(
-        self, recording: Recording, loss: Loss, names: Mapping[str, tuple[str, str]], parameters: set[str]
-    ) -> None:
+    def __init__(self, recording: Recording, loss: Loss, names: Names, parameters: set[str]) -> None:
         self.recording, self.loss, self.names, self.parameters = recording, loss, names, parameters
         self.tape: Tape = recording.tape
         self.by_base: dict[str, list[Event]] = {}
@@ -111,14 +112,22 @@ class _Matcher:
 
     def _parsed(self, base: str) -> tuple[str | None, str] | None:
         if base in self.names:
-            given, by = self.names[base]
-            return (None if given in self.roots or given in LOSSES else given), by
+            return self._given(self.names[base])
         meaning = parse_derivative(base, self.known - {base}, (self.roots or set(LOSSES)) | {"loss", "L"})
         if meaning is None:
             return None
         of, by = meaning
         is_root = of in self.roots or (of in LOSSES and (callable(self.loss) or of not in self.known))
         return (None if is_root else of), by
+
+    def _given(self, pair: tuple[str, str]) -> tuple[str | None, str]:
+        of, by = pair
+        return (None if of in self.roots or of in LOSSES else of), by
+
+    def _meaning_of(self, event: Event) -> tuple[str | None, str] | None:
+        """Which derivative an assignment is; a name that is used for several says so with the line."""
+        here = self.names.get((event.base, event.line))
+        return self._given(here) if here is not None else self.meaning[event.base]
 
     # --- numbers on the tape --------------------------------------------------------------------------------------
 
@@ -136,7 +145,7 @@ class _Matcher:
         changed: list[tuple[Event, Event]] = []
         for event in self.recording.events:
             key = (event.scope.number, event.base)
-            if self.meaning[event.base] is not None:
+            if self._meaning_of(event) is not None:
                 for number in self.numbers_of(event).flat:
                     if number >= 0:
                         derived.setdefault(int(number), event.tape)
@@ -167,7 +176,7 @@ class _Matcher:
     def _steps(self, before: Event, after: Event) -> bool:
         """Whether a parameter was moved by something that is no derivative: p -= rate, after derivatives were had."""
         derived = {meaning[1] for meaning in self.meaning.values() if meaning is not None}
-        had = any(self.meaning[event.base] is not None for event in self.recording.events[: after.time])
+        had = any(self._meaning_of(event) is not None for event in self.recording.events[: after.time])
         old, new = self.numbers_of(before), self.numbers_of(after)
         if not had or after.base not in derived or old.shape != new.shape:
             return False
@@ -252,7 +261,7 @@ class _Matcher:
         unpaired: dict[tuple[str, int], Unpaired] = {}
         chains: dict[tuple[int, str], list[_Link]] = {}
         for event in self.recording.events:
-            meaning = self.meaning[event.base]
+            meaning = self._meaning_of(event)
             reason = ""
             if meaning is None:
                 if _looks_derived(event.base) and holds_values(event.version):
@@ -352,7 +361,7 @@ class _Matcher:
                     seed_all, wanted)  # fmt: skip
 
     def _of(self, chain: tuple[Event, ...]) -> str:
-        meaning = self.meaning[chain[-1].base]
+        meaning = self._meaning_of(chain[-1])
         assert meaning is not None
         return meaning[0] or (next(iter(sorted(self.roots)), "loss"))
 

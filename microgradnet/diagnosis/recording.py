@@ -17,6 +17,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from typing import Any, NamedTuple
 
+from microgradnet.diagnosis.lifting import fields_of, has_fields
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.value import Value, apply, cut
 
@@ -274,7 +275,7 @@ class _Recorder:
             return thing
         if kind == "holder":
             if id(thing) not in self.holders:
-                self.holders[id(thing)] = (thing, self._scope("object" if _has_fields(thing) else "items", shown), {})
+                self.holders[id(thing)] = (thing, self._scope("object" if has_fields(thing) else "items", shown), {})
             if scope.kind == "frame" and (key,) == frame.f_code.co_varnames[:1]:
                 self.owners[scope.number] = self.holders[id(thing)][1].number
             seen[key] = (thing, None)
@@ -391,15 +392,11 @@ def _kind(thing: Any, modules: Collection[str]) -> str:
         return "holder" if len(thing) <= 1000 else "other"
     if cls is dict:
         return "holder" if len(thing) <= 1000 and all(isinstance(key, str | int) for key in thing) else "other"
-    return "holder" if cls.__module__ in modules and _has_fields(thing) and not isinstance(thing, type) else "other"
+    return "holder" if cls.__module__ in modules and has_fields(thing) else "other"
 
 
 def _is_number(x: Any) -> bool:
     return x.__class__ in (Value, float, int) or (hasattr(x, "dtype") and getattr(x, "shape", None) == ())
-
-
-def _has_fields(thing: Any) -> bool:
-    return hasattr(thing, "__dict__")
 
 
 def _items_of(holder: Any) -> list[tuple[Any, Any]]:
@@ -407,7 +404,7 @@ def _items_of(holder: Any) -> list[tuple[Any, Any]]:
         return list(holder.items())
     if holder.__class__ is list:
         return list(enumerate(holder))
-    return list(vars(holder).items())
+    return fields_of(holder)
 
 
 def _put(holder: Any, key: Any, thing: Any) -> None:

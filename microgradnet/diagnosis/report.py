@@ -111,7 +111,7 @@ class Report(Shown):
         if self.compared and not self.findings:
             n = len(self.pairs)
             what = f"All {n} derivatives agree" if n > 1 else "The derivative agrees"
-            said.append(f"{what} with autograd ({self.compared} numbers compared).")
+            said.append(f"{what} with autograd ({self.compared} number{'s' if self.compared > 1 else ''} compared).")
         if not self.compared and not self.findings:
             said.append("Nothing was compared.")
         if self.updates:
@@ -149,7 +149,7 @@ def described(finding: Finding, heading: str) -> list[str]:
     indent = len(source) - len(source.lstrip())
     if source:
         lines.append("    " + source[indent:])
-    if source.isascii() and finding.column is not None and finding.end_column is not None:
+    if finding.column is not None and finding.end_column is not None:
         lines.append("    " + " " * (finding.column - indent) + "^" * max(finding.end_column - finding.column, 1))
     if finding.by_hand is not None and finding.autograd is not None:
         by_hand, autograd = digits(finding.by_hand, 9), digits(finding.autograd, 9)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import parse_derivative
 from microgradnet.diagnosis.judging import Judged, Second, Update, Updates, check_updates, judge
-from microgradnet.diagnosis.lifting import Lifter, own_copy
-from microgradnet.diagnosis.pairing import LOSSES, Loss, Pairing, pair_up
+from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
+from microgradnet.diagnosis.pairing import LOSSES, Loss, Names, Pairing, pair_up
 from microgradnet.diagnosis.recording import Recording, record
 
 __all__ = ["Homework", "Run", "homework", "run"]
@@ -23,7 +23,7 @@ class Homework(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     loss: Loss
-    names: Mapping[str, tuple[str, str]]
+    names: Names
     lift: Collection[str]
     file: str
     modules: frozenset[str]
@@ -32,8 +32,9 @@ class Homework(NamedTuple):
 
     def meaning(self, base: str) -> tuple[str | None, str] | None:
         """(A, B) where the name looks like ∂A/∂B, (None, B) for the loss's derivative, None for other names."""
-        if base in self.names:
-            return self.names[base]
+        given = self.names.get(base) or next((by for key, by in self.names.items() if key[0] == base), None)
+        if given is not None:
+            return given
         known = self.known
         if "[" in base:  # an item of a list: dWs[0] belongs to Ws[0]
             stem, _, index = base.partition("[")
@@ -60,7 +61,7 @@ def homework(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     loss: Loss,
-    names: Mapping[str, tuple[str, str]],
+    names: Names,
     lift: Collection[str],
 ) -> Homework:
     """Read the names that the function's file uses, from its code objects."""
@@ -119,7 +120,7 @@ def updates_of(one: Run) -> list[Update]:
 
 
 def _lifted(lifter: Lifter, name: str, thing: Any, modules: Collection[str]) -> Any:
-    if type(thing).__module__ in modules and hasattr(thing, "__dict__"):
+    if type(thing).__module__ in modules and has_fields(thing):
         lifter.lift_fields(thing, modules)
         return thing
     return lifter.lifted(name, thing)

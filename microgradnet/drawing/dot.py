@@ -188,7 +188,7 @@ def _what(subject: _Subject, i: int) -> tuple[str, ...]:
 
 
 def _meaning(operation: str) -> tuple[str, ...]:
-    return (f"{operation}: {TABLE[operation].doc}",) if operation in TABLE else ()
+    return (f"{operation}: {TABLE[operation].doc}",) if operation and operation not in COMPARISONS else ()
 
 
 def _shown(x: float | bool, digits: int) -> str:
@@ -202,7 +202,7 @@ def _edges(subject: _Subject) -> Iterator[tuple[str, str, dict[str, str]]]:
     graph = subject.graph
     for i, operands in enumerate(graph.operands):
         # those of the forward pass that ran, to which the grads belong, whatever became of the data since
-        partials = graph.nodes[i].partials if graph.operations[i] in TABLE else (None,) * len(operands)
+        partials = (None,) * len(operands) if graph.operations[i] in COMPARISONS else graph.nodes[i].partials
         for place, (operand, partial) in enumerate(zip(operands, partials, strict=True)):
             if type(operand) is int:
                 yield _key(subject, i, place, operand), f"n{i}", _edge(subject, i, place, operand, partial)

@@ -1,0 +1,201 @@
+"""Derivatives by PyTorch and by JAX: a graph is computed anew there, in double precision, and differentiated by them.
+
+Each row of the table is written once in the library's dialect of `notation`, so the user's own code is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial, reduce
+from importlib import import_module
+from operator import add
+from types import ModuleType
+from typing import Any
+
+from microgradnet.errors import InputError
+from microgradnet.graph import Graph
+from microgradnet.notation import JAX, SYMBOLS, TORCH, Dialect, Symbol
+from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.rules import function_source, statements
+
+__all__ = ["LIBRARIES", "derivatives"]
+
+LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
+"""The sources that are libraries, and what people call them."""
+
+Wanted = Iterable[tuple[int, int]]
+
+
+def derivatives(library: str, graph: Graph, wanted: Wanted) -> dict[tuple[int, int], float]:
+    """∂A/∂B for each pair of places (A, B), by the library's own automatic differentiation, in float64.
+
+    Raises InputError where the library is not installed, or has no function for an operation of the graph.
+    """
+    pairs = list(dict.fromkeys(wanted))
+    return (_by_torch if library == "torch" else _by_jax)(_installed(library), graph, pairs)
+
+
+def _installed(library: str) -> Any:
+    try:
+        module = import_module(library)
+        if library == "jax":
+            import_module("jax.scipy.special")
+        return module
+    except ImportError:
+        raise InputError(
+            f"sources: {library!r} ({LIBRARIES[library]}) is not installed; pip install 'microgradnet[{library}]'"
+        ) from None
+
+
+# --- PyTorch --------------------------------------------------------------------------------------------------------
+
+
+def _by_torch(torch: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    def number(x: float) -> Any:
+        return torch.tensor(x, dtype=torch.float64)
+
+    functions = _Functions("torch", lambda x: float(x.detach()) if hasattr(x, "detach") else float(x))
+    with torch.enable_grad():
+        nodes = _computed(
+            graph,
+            functions,
+            leaf=lambda place: number(graph.data[place]).requires_grad_(True),
+            constant=number,
+            condition=lambda x: torch.tensor(bool(x)),
+        )
+        found: dict[tuple[int, int], float] = {}
+        for of in dict.fromkeys(of for of, _ in pairs):
+            places = [by for a, by in pairs if a == of and nodes[by].requires_grad]
+            answers: Iterable[Any] = ()
+            if places and nodes[of].requires_grad:
+                inputs = [nodes[by] for by in places]
+                answers = torch.autograd.grad(nodes[of], inputs, retain_graph=True, allow_unused=True)
+            for by, answer in zip(places, answers, strict=False):
+                found[of, by] = 0.0 if answer is None else float(answer)
+    return {pair: found.get(pair, 0.0) for pair in pairs}
+
+
+# --- JAX --------------------------------------------------------------------------------------------------------------
+
+
+def _by_jax(jax: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    # double precision in this thread and for this block only; before jax 0.8 it stood in jax.experimental
+    home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
+    with home.enable_x64(True):
+        double = jax.numpy.float64
+        leaves = [place for place, op in enumerate(graph.operations) if not op]
+        inner = [by for by in dict.fromkeys(by for _, by in pairs) if graph.operations[by]]
+        roots = list(dict.fromkeys(of for of, _ in pairs))
+        functions = _Functions("jax", float)
+
+        def outputs(numbers: list[Any], beside: list[Any]) -> list[Any]:
+            given = dict(zip(leaves, numbers, strict=True))
+            nodes = _computed(
+                graph,
+                functions,
+                leaf=given.__getitem__,
+                constant=double,
+                condition=bool,
+                nudged=dict(zip(inner, beside, strict=True)),  # ∂A/∂B is that by a zero which is added to B
+            )
+            return [nodes[of] for of in roots]
+
+        start = [double(graph.data[place]) for place in leaves], [double(0.0) for _ in inner]
+        _, pull = jax.vjp(outputs, *start)
+        found: dict[tuple[int, int], float] = {}
+        for row, of in enumerate(roots):
+            of_leaves, of_inner = pull([double(float(i == row)) for i in range(len(roots))])
+            adjoints = dict(zip([*leaves, *inner], [*of_leaves, *of_inner], strict=True))
+            found |= {(a, by): float(adjoints[by]) for a, by in pairs if a == of}
+        return found
+
+
+# --- a graph on tensors -----------------------------------------------------------------------------------------------
+
+
+def _computed(
+    graph: Graph,
+    functions: _Functions,
+    *,
+    leaf: Callable[[int], Any],
+    constant: Callable[[float], Any],
+    condition: Callable[[float], Any],
+    nudged: Mapping[int, Any] | None = None,
+) -> list[Any]:
+    """Every node's value computed anew with the functions of a library."""
+    nodes: list[Any] = []
+    for place, (op, operands) in enumerate(zip(graph.operations, graph.operands, strict=True)):
+        if not op:
+            node = leaf(place)
+        elif op in COMPARISONS:
+            node = COMPARISONS[op][1](*[nodes[o] if o.__class__ is int else constant(o) for o in operands])
+        elif op not in TABLE:
+            raise InputError(f"sources: {functions.library!r} has no function for {graph.names[place]} ({op})")
+        else:
+            row = TABLE[op]
+            letters = row.operands if not row.variadic else ("",) * len(operands)
+            arguments = [
+                nodes[o] if o.__class__ is int
+                else condition(o) if op == "where" and letter == "c"
+                else o if letter in row.constants or row.variadic else constant(o)
+                for letter, o in zip(letters, operands, strict=False)
+            ]  # fmt: skip
+            if op in ("take", "softmax"):  # the place is a whole number, not a tensor
+                place_of = operands[-1]
+                arguments[-1] = graph.data[place_of] if place_of.__class__ is int else place_of
+            node = getattr(functions, op)(*arguments)
+        nodes.append(node + nudged[place] if nudged and place in nudged else node)
+    return nodes
+
+
+class _Functions:
+    """The functions of the table on a library's tensors: `_Functions("torch", float).exp(x)`."""
+
+    def __init__(self, library: str, plain: Callable[[Any], float]) -> None:
+        self.library, self.plain = library, plain
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in TABLE:
+            raise AttributeError(name)
+        if name == "logsumexp":
+            return self._logsumexp
+        row = TABLE[name]
+        return partial(row.value, self) if row.variadic else _function(self.library, name)
+
+    def peak(self, x: tuple[Any, ...]) -> Any:
+        """The largest operand as a number without a derivative."""
+        if self.library == "torch":
+            return max(map(self.plain, x))
+        jax: Any = import_module("jax")
+        return reduce(jax.numpy.maximum, [jax.lax.stop_gradient(v) for v in x])
+
+    def _logsumexp(self, *x: Any) -> Any:
+        peak = self.peak(x)  # the table's own takes the largest out of the sum, and leaves its derivative to the rule
+        return peak + self.log(reduce(add, [self.exp(v - peak) for v in x]))
+
+
+@cache
+def _function(library: str, name: str) -> Callable[..., Any]:
+    """A row of the table as a function on a library's tensors."""
+    dialect: Dialect = TORCH if library == "torch" else JAX
+    row = TABLE[name]
+    result = getattr(_Written(dialect), name)(*map(Symbol, row.operands))
+    source = function_source(name, row.operands, [*statements({"y": result}, dialect), "return y"])
+    namespace: dict[str, ModuleType] = {library: import_module(library)}
+    functions: dict[str, Callable[..., Any]] = {}
+    exec(compile(source, f"<microgradnet {name} on {library}>", "exec"), dict(namespace), functions)
+    return functions[name]
+
+
+class _Written:
+    """The functions of the table on symbols; those that the dialect cannot spell are written over others."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in TABLE and name not in self._dialect:
+            value: Callable[..., Any] = TABLE[name].value
+            return lambda *operands: value(self, *operands)
+        function: Callable[..., Any] = getattr(SYMBOLS, name)
+        return function
