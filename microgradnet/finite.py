@@ -52,7 +52,8 @@ def central(f: Callable[[float], float], x: float, width: float, noise: float = 
     A third of their distance is about what the narrower one is off by the curve of f; where that is more than
     what rounding does, (4 narrow - wide) / 3 is given, whose error falls by 16 when the width is halved, not by 4.
     `noise`: a bound on the rounding in f's values; at least half a unit of their last place is counted. The error is
-    what both together can do, and errs on the safe side. ValueError if the width is not a positive number.
+    what both together do to the narrower one: an estimate, mostly on the safe side.
+    ValueError if the width is not a positive number.
 
     >>> value, error = central(math.exp, 1.0, 1e-3)
     >>> abs(value - math.e) < 1e-12 < error < 1e-6

@@ -405,6 +405,7 @@ def sum_of(first: Callable[[Tape], int]) -> Callable[[Tape], int]:
         ("factor", ("missing", "b"), lambda t: t.do("mul", 0.7, t.name("a")), lambda a, b, c, e: 0.7 * b * a + c),
         ("factor", ("extra", "e²"), lambda t: t.do("mul", 0.7, t.name("a")), lambda a, b, c, e: 0.7 / e**2 * a + c),
         ("operand", ("b", "e"), lambda t: t.do("mul", t.name("a"), t.name("b")), lambda a, b, c, e: a * e + c),
+        ("operand", ("a", "b"), lambda t: t.do("mul", t.name("a"), t.name("a")), lambda a, b, c, e: a * b + c),
         ("operand", ("a", "1 - a"), lambda t: t.do("mul", t.name("a"), t.name("b")),
          lambda a, b, c, e: (1 - a) * b + c),
         ("operand", ("a", "a²"), lambda t: t.do("mul", t.name("a"), t.name("b")), lambda a, b, c, e: a * a * b + c),
@@ -495,6 +496,29 @@ def test_a_constant_that_should_be_one_over_n() -> None:
     assert diagnose(points).cause[:2] == ("constant", ("0.3", "1/n"))
 
 
+def test_constants_of_no_array_stand_for_none() -> None:
+    tape = Tape({"g": 0.3, "z": [2.0, -1.5, 0.4]})
+    rows = [tape.do("add", tape.do("mul", tape.name("g"), x), 1.0, at="line 2") for x in (0.3, 1.2, -0.7)]
+    assert unknown(cause_of([tape.point(rows, [0.3 * z + 1 for z in tape.values["z"]])]))
+
+
+def test_a_size_that_is_not_known_everywhere_is_no_cause() -> None:
+    points = []
+    for n, x, sizes in ((8.0, 0.3, {"n": 8.0}), (7.0, 1.1, {})):
+        tape = Tape({"x": x})
+        by_hand = tape.do("add", tape.do("mul", tape.name("x"), 0.3), 1.0, at="line 2")
+        points.append(tape.point(by_hand, x / n + 1, sizes=sizes))
+    assert unknown(cause_of(points))
+
+
+def test_elements_that_are_nan_are_wrong_ones() -> None:
+    x, u, v = [0.3, 1.2, -0.7, 2.0, 0.8], [1.0, 1.0, math.nan, 1.0, 1.0], [1.0, 1.0, 3.0, 1.0, 1.0]
+    tape = Tape({"x": x, "u": u, "ones": [1.0] * 5, "v": v})
+    rows = [tape.do("mul", tape.name("x", i), tape.name("u", i)) for i in range(5)]
+    told = diagnose([tape.point(rows, [0.3, 1.2, -2.1, 2.0, 0.8])])
+    assert (told.cause.kind, told.cause.names, told.place) == ("operand", ("u", "v"), ("line 1",))
+
+
 def test_an_update_is_a_derivative_less_its_offset() -> None:
     points = []
     for w, g, m in ((0.5, 0.3, 0.2), (-1.2, 0.7, -0.1), (0.9, -0.4, 0.6)):
@@ -544,10 +568,10 @@ def test_one_point_is_not_enough() -> None:
     other = point(3.0, 8.0, paths={"s": 5.0, "t": 3.0})
     cause = cause_of([one])
     assert (cause.kind, cause.names) == ("number", ("1/2",))
-    assert cause.also == ("the path through s is missing", "only the path through s is there; the others are missing")
+    assert cause.also == ("the path through s is missing", "the path through t is missing")
     assert cause.text() == (
         "it is half of what it should be: a factor 2 is missing (holds at 1 of 1 point; "
-        "also possible: the path through s is missing or only the path through s is there; the others are missing)"
+        "also possible: the path through s is missing or the path through t is missing)"
     )
     both = cause_of([one, other])
     assert (both.kind, both.names, both.also) == ("path", ("s", "missing"), ())
@@ -569,7 +593,7 @@ def test_where_by_hand_is_right_there_is_no_cause() -> None:
 
 def test_points_where_by_hand_is_right_are_evidence_too() -> None:
     wrong, fine = point(-0.3, 0.3, factors={"v": -1.0}), point(0.4, 0.4, factors={"v": 1.0})
-    assert cause_of([wrong]).kind == "sign"
+    assert cause_of([wrong]) == ("sign", (), "the sign is wrong", 1, 1, ())
     assert cause_of([wrong, fine]).names == ("missing", "v")
 
 

@@ -189,6 +189,7 @@ def test_the_mean_of_the_slopes_is_the_finite_difference() -> None:
         (lambda x: relu(x), -1e-200),
         (lambda x: abs(x - 1e-7), 0.0),
         (lambda x: x.hypot(0.0), 0.0),
+        (lambda x, z: x.hypot(z), (0.0, 1.6e-16)),
     ],
 )
 def test_no_false_alarm_at_ties(f: Any, at: Any, order: int) -> None:

@@ -82,7 +82,7 @@ def test_right_homework_is_right(name: str) -> None:
         report = check_derivation(function, *args, **keywords)
         assert report.ok, str(report)
         assert not report.unpaired
-        assert "every update is" in report.updates
+        assert "every update goes down the gradient" in report.updates
         compared += report.compared
     assert compared > 400
 
@@ -287,13 +287,13 @@ def test_right_in_every_style(name: str, program: Any) -> None:
 
 
 OPTIMISERS = {
-    "momentum": ("v = 0.9 * v + dw; w = w - 0.1 * v", "every update"),
+    "momentum": ("v = 0.9 * v + dw; w = w - 0.1 * v", "every update goes down"),
     "Adam": (
         "m = 0.9 * m + 0.1 * dw; v = 0.999 * v + 0.001 * dw**2; w = w - 0.01 * m / (v**0.5 + 1e-8)",
         "not checked",
     ),
     "weight decay": ("w -= 0.1 * (dw + 0.01 * w)", "weight decay"),
-    "a falling rate": ("rate = rate * 0.5; w -= rate * dw", "every update"),
+    "a falling rate": ("rate = rate * 0.5; w -= rate * dw", "every update goes down"),
 }
 
 
@@ -325,7 +325,13 @@ def homework(w, b, X, y):
 MUTANTS = json.loads(Path(FROZEN).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("mutant", MUTANTS[::9], ids=lambda mutant: mutant["id"])
+EQUIVALENT = {"makemore-073"}
+"""Another shape of the same numbers, (3,) for (1, 3), which NumPy spreads alike: the program trains as the right one."""
+
+SOME = [mutant for mutant in MUTANTS[::9] if mutant["id"] not in EQUIVALENT]
+
+
+@pytest.mark.parametrize("mutant", SOME, ids=lambda mutant: mutant["id"])
 def test_wrong_homework_is_wrong_in_its_line(mutant: dict[str, Any], tmp_path: Path) -> None:
     module = module_of("mutant_" + mutant["id"].replace("-", "_"), mutated_source(mutant), tmp_path)
     function, args, keywords = module.case(0)
@@ -340,7 +346,7 @@ FAULTS = [  # line by line: the fault, the kind of its cause, its names, and the
     ("dp = 2 * (p - y)", "dp = 2 * (y - p)", "sign", (), ""),
     ("dp = 2 * (p - y)", "dp = (p - y)", "number", ("1/2",), ""),
     ("dz = dp * p * (1 - p)", "dz = dp * p * (1 + p)", "operator", ("+", "-"), "1 + p"),
-    ("dz = dp * p * (1 - p)", "dz = dp * p", "factor", ("missing", "(1 - p)"), ""),
+    ("dz = dp * p * (1 - p)", "dz = dp * p", "factor", ("swapped", "p", "∂p/∂z"), ""),
     ("dz = dp * p * (1 - p)", "dz = dp", "factor", ("missing", "∂p/∂z"), ""),
     ("dw = dz * x", "dw = dz * w", "operand", ("w", "x"), "dz * w"),
     ("dw = dz * x", "dw = dp * x", "operand", ("dp", "dz"), "dp * x"),
@@ -720,6 +726,6 @@ def test_the_report_as_data_and_html(program: Any) -> None:
     report = check_derivation(program(NEURON.replace("dw = dz * x", "dw = dz")).neuron, *NEURON_ARGS)
     data = json.loads(report.json())
     assert data["ok"] is False
-    assert data["findings"][0]["cause"]["names"] == ["missing", "x"]
+    assert data["findings"][0]["cause"]["names"] == ["missing", "∂z/∂w", "x"]
     assert "<table" in report._repr_html_()
     assert "First wrong line" in str(report)

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from microgradnet.causes.facts import Point
 from microgradnet.causes.making import Apply, Two, after, computing, has_constant, is_in, named, putting, reading, size
-from microgradnet.causes.replay import Replay, Rule, Site, computed, constants_at
+from microgradnet.causes.replay import EVERYWHERE, Replay, Rule, Site, computed, constants_at
 from microgradnet.display import digits
 from microgradnet.ops import TABLE
 from microgradnet.rules import RESULTS
 
-__all__ = ["Change", "changes"]
+__all__ = ["Change", "composed", "direct"]
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 UNARY = tuple(row.name for row in TABLE.values() if row.operands == ("x",))
@@ -37,22 +37,41 @@ class Change(NamedTuple):
     apply: Apply
 
 
-def changes(replay: Replay, points: list[Point]) -> Iterator[Change]:
-    """All single changes, in the order of likelihood; what a change means is decided at each point anew."""
-    names = [name for name in replay.point.values if all(name in point.values for point in points)]
-    own = [site for site in replay.sites if replay.is_own(site)]
-    for sites in (own, [site for site in replay.sites if site not in own]):  # helper functions last
+def direct(replay: Replay, points: list[Point]) -> Iterator[Change]:
+    """One thing stands where another belongs; what a change means is decided at each point anew."""
+    names = _common_names(replay, points)
+    for sites in _own_and_helpers(replay):
         exact = [site for site in sites if site[0] == "at"]
         for site in sites:
             yield from _operands(replay, site, names)
+        if len(sites) > 1 and replay.is_own(sites[0]):
+            yield from _operands(replay, EVERYWHERE, names)  # s (1 - s) for p (1 - p)
         for site in exact:
             yield from _constants(replay, site, names, points)
         for site in exact:
             yield from _operators(replay, site)
         for site in sites:
+            yield from _transforms(replay, site)
+
+
+def composed(replay: Replay, points: list[Point]) -> Iterator[Change]:
+    """Something has to be added to what stands there: another variable, a factor, a term."""
+    names = _common_names(replay, points)
+    for sites in _own_and_helpers(replay):
+        for site in sites:
             yield from _combinations(replay, site, names)
         for site in sites:
             yield from _results(replay, site, names)
+
+
+def _common_names(replay: Replay, points: list[Point]) -> list[str]:
+    return [name for name in replay.point.values if all(name in point.values for point in points)]
+
+
+def _own_and_helpers(replay: Replay) -> tuple[list[Site], list[Site]]:
+    """The sites in the function of the derivative itself, and those in functions that it calls."""
+    own = [site for site in replay.sites if replay.is_own(site)]
+    return own, [site for site in replay.sites if site not in own]
 
 
 def _instead(kind: str, got: str, wanted: str, site: Site, apply: Apply) -> Change:
@@ -118,11 +137,16 @@ COMBINED: list[tuple[str, Two]] = [
 
 
 def _operands(replay: Replay, site: Site, names: list[str]) -> Iterator[Change]:
-    """Another variable, or a simple function of the same, belongs there."""
+    """Another variable belongs there."""
     for got, slot, shape in _read_at(replay, site):
         others = [name for name in names if name != got and replay.point.values[name].shape in (shape, ())]
         for wanted in sorted(others, key=lambda name: _unlike(got, name, shape, replay.point.values[name].shape)):
             yield _instead("operand", got, wanted, site, reading(site, got, slot, _v, named(wanted)))
+
+
+def _transforms(replay: Replay, site: Site) -> Iterator[Change]:
+    """A simple function of the variable belongs there."""
+    for got, slot, _ in _read_at(replay, site):
         for text, function in TRANSFORMS:
             yield _instead("operand", got, text.format(got), site, reading(site, got, slot, _alone(function)))
 
@@ -263,11 +287,15 @@ def _operators(replay: Replay, site: Site) -> Iterator[Change]:
                 yield Change("factor", ("extra", name), f"the factor {name} is too much", site, apply)
             else:
                 yield Change("path", (name, "twice"), f"the term {name} is too much", site, apply)
-    if op in UNARY:
+    if op == "neg":
+        yield Change(
+            "operator", ("-", "nothing"), "the minus sign is too much", site, computing(site, op, itemgetter(0))
+        )
+    elif op in UNARY:
+        yield Change("operator", (op, "nothing"), f"{op} is too much", site, computing(site, op, itemgetter(0)))
         for other in UNARY:
             if other != op:
                 yield _operator(site, op, op, other, partial(computed, other))
-        yield Change("operator", (op, "nothing"), f"{op} is too much", site, computing(site, op, itemgetter(0)))
 
 
 def _operator(site: Site, op: str, got: str, wanted: str, rule: Rule) -> Change:
@@ -281,7 +309,8 @@ def _name_of(replay: Replay, site: Site, slot: int) -> str:
     operand = c.operands[replay.rows_at(site)[0]][slot]
     if operand.__class__ is float:
         return digits(operand, 6)
-    return next((name for name, elements in c.reads.items() if operand in elements), "…")
+    known = [(len(elements), name) for name, elements in c.reads.items() if operand in elements]
+    return min(known)[1] if known else "…"
 
 
 # --- whole results ----------------------------------------------------------------------------------------------------

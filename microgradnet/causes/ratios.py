@@ -8,7 +8,7 @@ from typing import Any
 from microgradnet.causes.facts import Guess, Point, is_square, same_but_for_ones
 from microgradnet.display import digits
 
-__all__ = ["factors", "multiples", "others", "paths"]
+__all__ = ["factors", "local_factors", "multiples", "others", "paths"]
 
 Quantity = Callable[[Point], Any]
 """What has a number, or an array of numbers, at every point."""
@@ -114,6 +114,8 @@ def paths(points: list[Point]) -> Iterator[Guess]:
         if all(is_square(point.paths[name]) for point in points):
             yield Guess("arrangement", (name, "transposed"), f"the part through {name} is transposed",
                         _transposed(name))  # fmt: skip
+        if len(names) == 2:
+            continue  # that the other one is missing says the same
         only = f"only {through} is there; the others are missing"
         yield Guess("path", (name, "alone"), only, _in("paths", name))
 
@@ -182,15 +184,37 @@ FUNCTIONS: list[tuple[str, Callable[[Any], Any]]] = [
 """What stands in derivatives as a factor, made of a variable."""
 
 
-def factors(points: list[Point]) -> Iterator[Guess]:
-    """A factor is missing or too much: a local derivative on the way, a variable, or a simple function of one."""
-    local = {name: _in("factors", name) for name in _possible(points, "factors")}
-    variables = {name: _in("values", name) for name in _possible(points, "values")}
-    simple = {text.format(name): _of(name, function) for name in variables for text, function in FUNCTIONS}
-    yield from _missing_or_extra(local)
+def local_factors(points: list[Point]) -> Iterator[Guess]:
+    """A local derivative on the way is missing or too much, or the function itself stands in its place."""
+    local, variables = _local(points), _variables(points)
+    for name, factor in local.items():
+        same = next((other for other in points[0].values if all(_equal(p, name, other) for p in points)), None)
+        yield from _missing_or_extra(name, factor, same)
     yield from _swapped(points[0], local, variables)
-    yield from _missing_or_extra(simple)
-    yield from _swapped(points[0], variables, simple | local)
+
+
+def factors(points: list[Point]) -> Iterator[Guess]:
+    """A variable, or a simple function of one, is missing or too much as a factor, or stands for another."""
+    variables = _variables(points)
+    simple = {text.format(name): _of(name, function) for name in variables for text, function in FUNCTIONS}
+    for name, factor in simple.items():
+        yield from _missing_or_extra(name, factor)
+    yield from _swapped(points[0], variables, simple | _local(points))
+
+
+def _variables(points: list[Point]) -> dict[str, Quantity]:
+    return {name: _in("values", name) for name in _possible(points, "values")}
+
+
+def _local(points: list[Point]) -> dict[str, Quantity]:
+    return {name: _in("factors", name) for name in _possible(points, "factors")}
+
+
+def _equal(point: Point, factor: str, name: str) -> bool:
+    import numpy
+
+    array = point.values.get(name)
+    return array is not None and bool(numpy.array_equal(array, point.factors[factor]))
 
 
 def _possible(points: list[Point], column: str) -> Iterator[str]:
@@ -214,10 +238,12 @@ def _of(name: str, function: Callable[[Any], Any]) -> Quantity:
     return lambda p: function(p.values[name])
 
 
-def _missing_or_extra(known: dict[str, Quantity]) -> Iterator[Guess]:
-    for name, factor in known.items():
-        yield Guess("factor", ("missing", name), f"the factor {name} is missing", _without(factor))
-        yield Guess("factor", ("extra", name), f"the factor {name} is too much", _with(factor))
+def _missing_or_extra(name: str, factor: Quantity, same: str | None = None) -> Iterator[Guess]:
+    """`same`: a variable that the factor is at every point, as ∂s/∂w is x."""
+    names = (name, same) if same else (name,)
+    shown = " = ".join(names)
+    yield Guess("factor", ("missing", *names), f"the factor {shown} is missing", _without(factor))
+    yield Guess("factor", ("extra", *names), f"the factor {shown} is too much", _with(factor))
 
 
 def _without(factor: Quantity) -> Quantity:

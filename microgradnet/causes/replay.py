@@ -12,10 +12,10 @@ from microgradnet.causes.facts import Computation, Point, agree
 from microgradnet.ops import COMPARISONS
 from microgradnet.rules import RESULTS
 
-__all__ = ["Replay", "Rule", "Site", "computed", "constants_at"]
+__all__ = ["EVERYWHERE", "MANY", "Replay", "Rule", "Site", "computed", "constants_at"]
 
-MOST_ELEMENTS = 8
-"""So many elements of an array are computed anew for each trial, two of them elements that are right."""
+FEW, MANY = 8, 64
+"""So many elements of an array are computed anew for each trial; and so many, before a change is believed."""
 
 Site = tuple[str, Hashable]
 """Rows that belong together: ("at", place) for those that were made exactly there, ("in", place) for those that were
@@ -25,6 +25,10 @@ Rule = Callable[[list[float]], float | None]
 """How a row is computed from its operands; None where that cannot be done."""
 
 
+EVERYWHERE: Site = ("everywhere", None)
+"""The site of all rows."""
+
+
 class Replay:
     """A point's computation, restricted to a few elements of the derivative, with its rows by site.
 
@@ -32,10 +36,10 @@ class Replay:
     also among those left out. `sites`: in the order in which they are to be looked at.
     """
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, elements: int = FEW) -> None:
         assert point.computation is not None
         self.point, self.computation = point, point.computation
-        self.picks = _picks(point, self.computation)
+        self.picks = _picks(point, self.computation, elements)
         self.rows = _ancestors(self.computation, self.picks)
         self.totals, self._ranks = _count(self.computation)
         self._truth, self._tolerance = (a.reshape(-1)[self.picks] for a in (point.autograd, point.tolerance))
@@ -44,6 +48,7 @@ class Replay:
             for site in _sites(self.computation, row):
                 self._by_site.setdefault(site, []).append(row)
         self.sites = sorted(self._by_site, key=self._depth)
+        self._by_site[EVERYWHERE] = [row for row in self.rows if self.computation.ops[row]]
 
     def run(self, rules: Mapping[int, Rule]) -> Any:
         """The elements, with some rows computed by other rules; None where that cannot be done."""
@@ -72,6 +77,8 @@ class Replay:
 
     def is_own(self, site: Site) -> bool:
         """Whether a site is in the function of the derivative itself, not in one that it calls."""
+        if site == EVERYWHERE:
+            return True
         row = self._by_site[site][0]
         return self.computation.places[row][-1] == site[1]
 
@@ -133,12 +140,13 @@ def _sites(c: Computation, row: int) -> list[Site]:
     return [("at", stack[0]), *(("in", place) for place in stack[1:])] if stack else []
 
 
-def _picks(point: Point, c: Computation) -> list[int]:
-    """Some elements that are wrong and two that are right, of those that were computed."""
+def _picks(point: Point, c: Computation, elements: int) -> list[int]:
+    """Some elements that are wrong and some that are right, of those that were computed."""
     import numpy
 
     off = ~(abs(point.by_hand - point.autograd) <= 20 * point.tolerance)
-    chosen = [*_spread(numpy.flatnonzero(off), MOST_ELEMENTS - 2), *_spread(numpy.flatnonzero(~off), 2)]
+    few = elements // 4
+    chosen = [*_spread(numpy.flatnonzero(off), elements - few), *_spread(numpy.flatnonzero(~off), few)]
     return [i for i in chosen if c.outputs[i] >= 0]
 
 

@@ -28,6 +28,9 @@ __all__ = ["Comparison", "Line", "compare"]
 MOST_WORK = 50_000_000
 """Derivatives times nodes: each derivative replays the graph a few times. So many take about a minute."""
 
+MOST_NAMED = 20
+"""So many names are listed in a sentence."""
+
 MOST_CAUSES = 20
 """So many differences are asked why; those after them have most likely the same cause."""
 
@@ -119,7 +122,7 @@ class Comparison(Shown):
         for line in self.lines:
             if line.cause is not None:
                 said.setdefault(_said(line.cause), []).append(line.title)
-        return [f"{', '.join(titles)}: {cause}." for cause, titles in said.items()]
+        return [f"{_some(titles)}: {cause}." for cause, titles in said.items()]
 
     def _other_opinions(self) -> list[str]:
         if not self.has_by_hand:
@@ -128,7 +131,7 @@ class Comparison(Shown):
         for source in self.sources:
             doubts = [self._short(line) for line in self.lines if line.libraries_agree.get(source) is False]
             said.append((f"{LIBRARIES.get(source, source)} does", doubts))
-        return [f"{who} not confirm autograd on {', '.join(names)}." for who, names in said if names]
+        return [f"{who} not confirm autograd on {_some(names)}." for who, names in said if names]
 
     def summary(self) -> str:
         """The verdict on all of it, in one sentence; a second one names what is not decidable."""
@@ -140,10 +143,10 @@ class Comparison(Shown):
             return "Nothing was compared."
         if not decided:
             return "Nothing could be decided: rounding is larger here than what is compared."
-        left = f" Not decidable at this point: {', '.join(unclear)}." if unclear else ""
+        left = f" Not decidable at this point: {_some(unclear)}." if unclear else ""
         if not wrong:
             return f"Autograd and {other} agree{f' on all {decided}' if decided > 1 else ''}.{left}"
-        return f"Autograd and {other} disagree on {len(wrong)} of {n}: {', '.join(wrong)}.{left}"
+        return f"Autograd and {other} disagree on {len(wrong)} of {n}: {_some(wrong)}.{left}"
 
     def _short(self, line: Line) -> str:
         """The name by which the derivative is known, if it is one of the root."""
@@ -387,6 +390,10 @@ def _slope_at(graph: Graph, place: int, x: float) -> float:
     """Autograd's derivative of the root by the node at `place`, if that had the value x."""
     other = moved(graph, {place: x})
     return other.reverse(other.partials, 1.0)[place] or 0.0
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def _listed(names: list[str]) -> str:

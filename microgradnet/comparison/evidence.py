@@ -26,6 +26,9 @@ __all__ = ["Place", "evidence", "places"]
 SCALES = (1.0, 1.0, 0.4, 0.1)
 """The leaves of the points are made smaller by these in turn."""
 
+MOST_NAMES = 40
+"""So many named nodes are looked at for the cause of one difference: those on the way from B to A, and near it."""
+
 MOST_ROWS = 400_000
 """Rows that are computed anew for all points together; of a large graph there are fewer points."""
 
@@ -40,6 +43,7 @@ class Place:
         self.graph, self.answers, self.asked = graph, answers, asked
         self._adjoints: dict[int, list[float | None]] = {}
         self._bounds: dict[int, list[float]] = {}
+        self._local: dict[int, dict[int, float]] = {}
 
     def adjoints(self, of: int) -> list[float | None]:
         """∂A/∂ every node up to A; None where A does not depend on it."""
@@ -61,10 +65,11 @@ class Place:
         asked = [place for one in self.asked for place in (one.of, one.by)]
         return {place: self.graph.names[place] for place in sorted({*named_places(self.graph), *asked})}
 
-    @cached_property
-    def local(self) -> dict[int, dict[int, float]]:
-        """For every named node its derivatives by the named nodes that it depends on directly."""
-        return {place: _local(self.graph, place, self.named) for place in self.named}
+    def local(self, of: int) -> dict[int, float]:
+        """The derivatives of a node by the named nodes that it depends on directly."""
+        if of not in self._local:
+            self._local[of] = _local(self.graph, of, self.named)
+        return self._local[of]
 
 
 def places(graph: Graph, by_hand: ByHand, count: int, seed: int) -> list[Place]:
@@ -119,15 +124,17 @@ def _point(asked: Asked, place: Place) -> Point:
     of, by = asked.of, asked.by
     answer, adjoints, graph = place.answers[asked.key], place.adjoints(of), place.graph
     above = graph.names[of]
-    inside = [p for p in place.named if p <= of and p != by and adjoints[p] is not None]
+    sight = _in_sight(of, by, place)
+    inside = [p for p in sight if p <= of and p != by and adjoints[p] is not None]
+    known = set(named_places(graph))
     return Point(
         by_hand=array(answer.number),
         autograd=array(adjoints[by] or 0.0 if by <= of else 0.0),
         tolerance=array(place.bounds(of)[by] if by <= of else 0.0),
-        values={graph.names[p]: array(float(graph.data[p])) for p in named_places(graph)},
+        values={graph.names[p]: array(float(graph.data[p])) for p in sight if p in known},
         derivatives={f"∂{above}/∂{place.named[p]}": array(adjoints[p]) for p in inside if p != of},
-        factors={name: array(x) for name, x in _factors(of, by, place).items()},
-        paths={name: array(x) for name, x in _paths(of, by, place).items()},
+        factors={name: array(x) for name, x in _factors(of, by, sight, place).items()},
+        paths={name: array(x) for name, x in _paths(of, by, sight, place).items()},
         sizes={},
         computation=_computation(answer),
     )
@@ -151,17 +158,30 @@ def _local(graph: Graph, place: int, stops: Mapping[int, str]) -> dict[int, floa
     return {node: x for node, x in found.items() if node in stops}
 
 
-def _factors(of: int, by: int, place: Place) -> dict[str, float]:
+def _in_sight(of: int, by: int, place: Place) -> list[int]:
+    """The named nodes that a slip on the way from B to A could have to do with, in the order of the graph: those on
+    the way, what they are made of, and others near B, until there are enough."""
+    depends = _descendants(place.graph, by, of)
+    way = [p for p in place.named if p in depends]
+    chosen = dict.fromkeys([of, by, *way[: MOST_NAMES // 2], *way[-(MOST_NAMES // 4) :]])
+    for p in sorted(place.named, key=lambda p: (p not in depends, abs(p - by))):
+        if len(chosen) >= MOST_NAMES:
+            break
+        chosen[p] = None
+    return sorted(chosen)
+
+
+def _factors(of: int, by: int, sight: list[int], place: Place) -> dict[str, float]:
     """Local derivatives between named nodes; those on the way from B to A come first."""
-    graph, named = place.graph, place.named
+    graph = place.graph
     depends = _descendants(graph, by, of)
     found: dict[bool, dict[str, float]] = {True: {}, False: {}}
-    for c in named:
-        for d, partial in place.local[c].items():
-            slope = _slope(graph, c, d)
-            name = slope or f"∂{graph.names[c]}/∂{graph.names[d]}"
-            if (c, d) != (of, by):
-                found[c in depends and d in depends][name] = partial
+    for c in sight:
+        local = place.local(c)
+        for d in sight:
+            if d in local and (c, d) != (of, by):
+                name = _slope(graph, c, d) or f"∂{graph.names[c]}/∂{graph.names[d]}"
+                found[c in depends and d in depends][name] = local[d]
         if (inner := _slope_inside(graph, c, place)) is not None:
             found[c in depends][inner[0]] = inner[1]
     return found[True] | found[False]
@@ -199,13 +219,13 @@ def _descendants(graph: Graph, by: int, of: int) -> set[int]:
     return depends
 
 
-def _paths(of: int, by: int, place: Place) -> dict[str, float]:
+def _paths(of: int, by: int, sight: list[int], place: Place) -> dict[str, float]:
     """The parts of ∂A/∂B by the named node through which they go first from B; "" is the direct one."""
     adjoints = place.adjoints(of)
     found: dict[str, float] = {}
-    for c in place.named:
-        if by < c <= of and by in place.local[c] and (adjoint := adjoints[c]) is not None:
-            found["" if c == of else place.named[c]] = adjoint * place.local[c][by]
+    for c in sight:
+        if by < c <= of and by in place.local(c) and (adjoint := adjoints[c]) is not None:
+            found["" if c == of else place.named[c]] = adjoint * place.local(c)[by]
     return found
 
 

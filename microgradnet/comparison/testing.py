@@ -252,7 +252,7 @@ def _slope(one: Callable[[list[Any]], Any], x: list[float], place: int, to: floa
         return math.nan
 
 
-def _near(one: Callable[[list[Any]], Any], x: list[float], v: list[float], place: int) -> list[float]:
+def _near(one: Callable[[list[Any]], Any], x: list[float], v: list[float], place: int) -> tuple[list[float], float]:
     """One component of the hessian times v: means of those a little further along v and as far back."""
 
     def at(t: float) -> float:
@@ -261,7 +261,7 @@ def _near(one: Callable[[list[Any]], Any], x: list[float], v: list[float], place
         except (ArithmeticError, ValueError):
             return math.nan
 
-    return [(at(-part * finite.STEP) + at(part * finite.STEP)) / 2 for part in NEAR]
+    return [(at(-part * finite.STEP) + at(part * finite.STEP)) / 2 for part in NEAR], (at(-1e-323) + at(1e-323)) / 2
 
 
 def _component(vector: Callable[[float], list[float]], place: int, t: float) -> float:

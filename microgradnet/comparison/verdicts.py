@@ -124,8 +124,9 @@ def by_differences(
     def slopes() -> finite.Kink | None:
         return finite.kink(function, x, width, noise)
 
-    def near() -> list[float]:
-        return [(again(x - part * width) + again(x + part * width)) / 2 for part in NEAR]
+    def near() -> tuple[list[float], float]:
+        next_to = [again(math.nextafter(x, end)) for end in (-math.inf, math.inf)]
+        return [(again(x - part * width) + again(x + part * width)) / 2 for part in NEAR], sum(next_to) / 2
 
     agrees, words = judge_differences(autograd, found, bound, scale, slopes, tie, near)
     return Opinion(found.value, found.error + bound, agrees, words)
@@ -138,10 +139,11 @@ def judge_differences(
     scale: float,
     slopes: Callable[[], finite.Kink | None],
     tie: Callable[[], str | None],
-    near: Callable[[], list[float]],
+    near: Callable[[], tuple[list[float], float]],
 ) -> tuple[bool | None, str]:
     """Whether a finite difference confirms autograd, in words too; see `by_differences`. `near`: means
-    of autograd's derivatives on both sides of x, as far as the differences reach: of a smooth function, nearly one."""
+    of autograd's derivatives on both sides of x, as far as the differences reach: of a smooth function, nearly one; and
+    the same next to x."""
     difference, trust = found.value, found.error + bound
     if not math.isfinite(difference):
         return None, "no finite difference here"
@@ -171,8 +173,10 @@ def judge_differences(
         return None, f"at a tie: {at} has a kink here"
     if blunt and off <= 100 * trust:  # the trust is an estimate itself
         return None, "not decidable here"
-    beside = near()
-    if not all(map(math.isfinite, beside)) or max(beside) - min(beside) > 0.5 * off:  # such as sin at 1e200
+    beside, next_to = near()
+    wild = not all(map(math.isfinite, beside)) or max(beside) - min(beside) > 0.5 * off  # such as sin at 1e200
+    narrow = abs(beside[0] - autograd) > 0.5 * off > abs(next_to - autograd)  # a bend narrower than the width
+    if wild or narrow:
         return None, "changes too quickly for finite differences"
     if autograd == 0 or difference == 0:
         return False, f"differs by {digits(off, 4)}"

@@ -16,7 +16,7 @@ from typing import Any
 from microgradnet.diagnosis.findings import Reporter
 from microgradnet.diagnosis.lifting import own_copy
 from microgradnet.diagnosis.pairing import Loss, Names
-from microgradnet.diagnosis.recording import TooLarge, undisturbed
+from microgradnet.diagnosis.recording import TooLarge, raises_on_floats
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, homework, run
 from microgradnet.errors import InputError
@@ -86,15 +86,8 @@ def check_derivation(
         raise InputError(f"iterations must be at least 1 and points at least 0, got {iterations} and {points}")
     task = homework(function, args, kwargs, loss, dict(names or {}), tuple(lift))
     first = _run(task, lambda base, x: x, iterations)
-    raised = first.recording.error
-    if raised is not None and not _is_theirs(task):
-        if not [judged for judged in first.judged if judged.verdict in ("wrong", "shape")]:
-            raise InputError(
-                f"{task.file}, line {first.recording.error_line}: this line works on floats, but not on Values: "
-                f"{type(raised).__name__}: {raised}"
-            )
-        raised = None
-    return Reporter(task, first, raised, iterations, points, seed).report()
+    is_theirs = first.recording.error is not None and raises_on_floats(own_copy(function, args, kwargs), task.file)
+    return Reporter(task, first, is_theirs, iterations, points, seed).report()
 
 
 def _run(task: Homework, moved: Callable[[str, Any], Any], iterations: int) -> Run:
@@ -103,16 +96,5 @@ def _run(task: Homework, moved: Callable[[str, Any], Any], iterations: int) -> R
     except TooLarge as error:
         raise InputError(
             f"{task.function.__qualname__} is too large to be checked number by number ({error}): give it a smaller "
-            "batch, or fewer hidden neurons; a fault shows there just as well"
+            "batch, or fewer hidden neurons, as a fault shows there just as well"
         ) from None
-
-
-def _is_theirs(task: Homework) -> bool:
-    """Whether the code raises on plain floats too."""
-    function, args, kwargs = own_copy(task.function, task.args, task.kwargs)
-    with undisturbed():
-        try:
-            function(*args, **kwargs)
-        except Exception:
-            return True
-    return False

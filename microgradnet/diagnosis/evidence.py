@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from microgradnet.causes import Computation, Point
 from microgradnet.diagnosis.judging import Judged, Update
 from microgradnet.diagnosis.pairing import Pair
-from microgradnet.diagnosis.recording import Event
+from microgradnet.diagnosis.recording import Event, names_indexed
 from microgradnet.diagnosis.running import Run
 from microgradnet.diagnosis.tape import Sweep
 from microgradnet.diagnosis.versions import floats, numbers_of
@@ -15,7 +15,7 @@ from microgradnet.diagnosis.versions import floats, numbers_of
 __all__ = ["Sight", "in_sight", "point_of_pair", "point_of_update"]
 
 SMALL = 12
-"""Arrays of so many elements also have their elements by name: x[0]."""
+"""Arrays of so many elements that the code indexes also have their elements by name: x[0]."""
 
 LONG = 60_000
 """On longer tapes, local derivatives are not looked for: each takes a pass of its own."""
@@ -90,6 +90,7 @@ def in_sight(run: Run, event: Event) -> Sight:
             newest[after.name + STALE] = before
     newest.pop(event.name, None)
     constants = [c for c in event.code.co_consts if c.__class__ is float]
+    indexed = names_indexed(event.code)
     right = {judged.pair.event.time: judged.pair for judged in run.judged if judged.pair.wanted_shape is None}
     values, nodes = {}, {}
     for name, found in newest.items():
@@ -97,7 +98,7 @@ def in_sight(run: Run, event: Event) -> Sight:
         pair = right.get(found.time)
         values[name] = pair.autograd.reshape(numbers.shape) if pair is not None else floats(found.version)
         nodes[name] = numbers
-        if values[name].ndim == 1 and 0 < values[name].size <= SMALL:
+        if values[name].ndim == 1 and 0 < values[name].size <= SMALL and found.base in indexed:
             for i in range(values[name].size):
                 values[f"{name}[{i}]"], nodes[f"{name}[{i}]"] = values[name][i], numbers[i]
     for constant in constants:

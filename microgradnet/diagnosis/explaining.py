@@ -10,7 +10,8 @@ from typing import NamedTuple, cast
 from microgradnet.causes import Cause, Point, agree, diagnose, formula_for
 from microgradnet.diagnosis.evidence import in_sight, point_of_pair, point_of_update
 from microgradnet.diagnosis.judging import Judged, Update
-from microgradnet.diagnosis.recording import Event, mentioned, stored
+from microgradnet.diagnosis.pairing import Pair
+from microgradnet.diagnosis.recording import Event, mentioned, stored, stores_item
 from microgradnet.diagnosis.running import Run, updates_of
 from microgradnet.diagnosis.tape import Sweep
 from microgradnet.diagnosis.versions import floats, numbers_of
@@ -48,7 +49,7 @@ def explain_pair(judged: Judged, runs: list[Run]) -> Explained:
     diagnosis = diagnose(points)
     found = where(diagnosis.place)
     if found is None and len(pair.chain) > 1:
-        found = _first_bad_link(judged, points[0])
+        found = _indexing_link(diagnosis.cause, pair) or _first_bad_link(judged, points[0])
     return Explained(diagnosis.cause, found)
 
 
@@ -72,11 +73,13 @@ def explain_update(update: Update, rate: float, runs: list[Run]) -> Explained:
                 "other multiple",
             ),
         }.get(cause.kind, (f"{name} does not change by the common multiple of its gradient: {cause.sentence}", "other"))
-        cause = cause._replace(kind="update", names=(name, said[1], *cause.names), sentence=said[0])
+        cause = cause._replace(kind="update", names=(name, said[1], *cause.names), sentence=said[0], also=())
     elif cause.kind == "other":
         sentence = f"{name} is changed by the gradient of another parameter: {cause.sentence}"
         cause = cause._replace(kind="update", names=(name, "other gradient", *cause.names), sentence=sentence)
-    return Explained(cause, where(diagnosis.place))
+    found = where(diagnosis.place)
+    whole_line = cause.kind == "update" and found is not None  # the operator of `-=` has no place of its own
+    return Explained(cause, (found[0], None, None) if whole_line and found else found)
 
 
 def _replaced(update: Update, rate: float) -> Explained | None:
@@ -183,6 +186,14 @@ def _overwritten(judged: Judged, run: Run) -> Explained | None:
         sentence = f"`=` in line {lost.line} overwrites what line {before_lost.line} put there; `+=` belongs"
     cause = Cause("overwritten", (str(before_lost.line), str(lost.line)), sentence, 0, 0, ())
     return Explained(cause, (lost.line, None, None))
+
+
+def _indexing_link(cause: Cause, pair: Pair) -> Where | None:
+    """The last line of a chain that changes some elements only, where that is what is wrong."""
+    if not {"index", "one element of each row"} & set(cause.names):
+        return None
+    lines = [event.line for event in pair.chain if stores_item(event.code, event.line)]
+    return (lines[-1], None, None) if lines else None
 
 
 def _first_bad_link(judged: Judged, point: Point) -> Where | None:

@@ -6,6 +6,7 @@ import dis
 import linecache
 import types
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +26,9 @@ __all__ = ["Reporter"]
 SCALES = (1.0, 0.4, 0.1, 0.4)
 """Parameters are also made smaller, as large ones saturate and leave little to see."""
 
+DATA = ("x", "xs", "y", "ys", "inputs", "input", "data", "emb", "images", "features")
+"""Names of what is not trained, though one may derive by it."""
+
 ENOUGH_NODES = 200_000
 """Of a long run fewer others are made, at least one: its arrays have elements enough to tell."""
 
@@ -34,10 +38,9 @@ _Timed = tuple[int, Finding]  # when it happened, and what
 class Reporter:
     """Makes the report of a run; other runs are made when there is something to explain."""
 
-    def __init__(
-        self, task: Homework, first: Run, error: BaseException | None, iterations: int, points: int, seed: int
-    ) -> None:
-        self.task, self.first, self.error = task, first, error
+    def __init__(self, task: Homework, first: Run, is_theirs: bool, iterations: int, points: int, seed: int) -> None:
+        self.task, self.first, self.error, self.is_theirs = task, first, first.recording.error, is_theirs
+        linecache.checkcache(task.file)
         self.tape, self.updates = first.recording.tape, updates_of(first)
         self.iterations, self.points, self.seed = iterations, points, seed
         self._runs: list[Run] = []
@@ -74,8 +77,10 @@ class Reporter:
             elif wrong:
                 findings.append((wrong[0].pair.event.time, self._derivative(wrong)))
         findings += self._updates()
-        if self.error is not None and not any(finding.kind == "shape" for _, finding in findings):
+        if self.error is not None and self.is_theirs and not any(finding.kind == "shape" for _, finding in findings):
             findings.append((len(self.first.recording.events), self._exception(self.error)))
+        elif self.error is not None and not self.is_theirs and not findings:
+            raise InputError(f"{self.task.file}, {self._works_on_floats_only()}")
         undecided = [g[0].pair.event.name for g in groups.values() if all(j.verdict == "undecided" for j in g)]
         return Report(
             self.task.function.__qualname__,
@@ -232,17 +237,24 @@ class Reporter:
         objects = {after.scope.number for _, after in changed}
         replaced = {number for before, _ in changed for number in self._numbers(before)}
         stems = {_stem(base) for _, base in updated}
+        assigned = Counter((event.scope.number, event.name) for event in self.first.recording.events)
         found: dict[str, Pair] = {}
         for judged in self.first.judged:
             pair, by = judged.pair, judged.pair.by
             if by.base not in self.first.parameters or (by.scope.number, by.base) in updated:
                 continue
+            if assigned[by.scope.number, by.name] > 1 or by.base in self.task.lift or by.base.lower() in DATA:
+                continue  # a result that an object keeps, or data
             if replaced.intersection(self._numbers(by)):
                 continue  # the same numbers under another name
             in_same_object = by.scope.kind != "frame" and by.scope.number in objects
-            if in_same_object or _stem(by.base) in stems or not self._is_used(pair):
+            stands_alone = by.scope.kind == "frame" and not any(n == self._owner(by) for n in objects)
+            if in_same_object or _stem(by.base) in stems or (stands_alone and not self._is_used(pair)):
                 found.setdefault(by.name, pair)
         return found
+
+    def _owner(self, event: Event) -> int | None:
+        return self.first.recording.owners.get(event.frame.number)
 
     def _is_used(self, pair: Pair) -> bool:
         """Whether anything was computed from a derivative, or it was handed back."""
@@ -257,12 +269,13 @@ class Reporter:
         rates = [step.rate for step in self.first.updates.steps if step.rate is not None]
         if not rates or min(rates) <= 0:
             return []
-        update, rate = self.first.updates.steps[0].updates[0], rates[0]
+        update = max(self.first.updates.steps[0].updates, key=lambda u: float(abs(u.change).max(initial=0.0)))
+        rate = rates[0]
         before = self.first.recording.events[: update.after.time]
         blamed = next((e for e in before if _is_minus(e.version, rate)), update.after)
         sentence = f"the updates go up the gradient: every parameter changes by +{rate:.4g} times its gradient"
         cause = Cause("update", (update.after.name, "sign"), sentence, 0, 0, ())
-        change = float(update.change.flat[0])
+        change = float(update.change.flat[abs(update.change).argmax()])
         finding = self._finding(
             "update", (blamed.line, None, None), update.after.name, cause,
             meaning="change", by_hand=change, autograd=-change,
@@ -274,11 +287,18 @@ class Reporter:
         rates = sorted({float(f"{step.rate:.6g}") for step in updates.steps if step.rate is not None})
         if updates.note or not rates or updates.wrong or rates[-1] > 0:
             return updates.note
-        return f"every update is {' or '.join(f'{rate:g}' for rate in rates[:3])} times the gradient"
+        shown = " or ".join(f"{-rate:g}" for rate in rates[:3])
+        return f"every update goes down the gradient, with the learning rate {shown}"
 
     # --- the rest -----------------------------------------------------------------------------------------------------
 
+    def _works_on_floats_only(self) -> str:
+        line, error = self.first.recording.error_line, self.error
+        return f"line {line}: this line works on floats, but not on Values: {type(error).__name__}: {error}"
+
     def _notes(self) -> list[str]:
+        if self.error is not None and not self.is_theirs:
+            return [f"Only what comes before was checked: {self._works_on_floats_only()}."]
         if len(self._runs) == 1 and self.points:
             return ["The code makes its own parameters, so it could not be run at other points; a cause is a guess."]
         return []

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import parse_derivative
 from microgradnet.diagnosis.recording import Event, Recording
+from microgradnet.diagnosis.report import A_CONSTANT
 from microgradnet.diagnosis.tape import Sweep, Tape
 from microgradnet.diagnosis.versions import fits, floats, holds_values, numbers_of, shape_of
 from microgradnet.errors import InputError
@@ -267,7 +268,7 @@ class _Matcher:
                 if _looks_derived(event.base) and holds_values(event.version):
                     reason = f"which derivative it is, is unclear; say so by names={{{event.base!r}: ('loss', …)}}"
             elif meaning[0] is None and _is_plain(event.version) and is_literal(event.code, event.line):
-                reason = "a constant"
+                reason = A_CONSTANT
             else:
                 options = self._options(event, *meaning)
                 if isinstance(options, str):

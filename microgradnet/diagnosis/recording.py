@@ -21,13 +21,28 @@ from microgradnet.diagnosis.lifting import fields_of, has_fields
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.value import Value, apply, cut
 
-__all__ = ["Cut", "Event", "Recording", "Scope", "TooLarge", "mentioned", "record", "stored", "undisturbed"]
+__all__ = [
+    "Cut",
+    "Event",
+    "Recording",
+    "Scope",
+    "TooLarge",
+    "mentioned",
+    "raises_on_floats",
+    "record",
+    "stored",
+    "stores_item",
+    "undisturbed",
+]
 
 MOST_NODES = 2_000_000
 """So many operations are recorded at most: about a minute and a gigabyte."""
 
 ENOUGH_NODES = 100_000
 """A run that has done one step, and recorded so many operations, does not begin another."""
+
+MOST_LINES = 1_000_000
+"""So many lines of a run on plain floats are waited for."""
 
 MOST_ELEMENTS = 200_000
 """Larger arrays are not looked at."""
@@ -110,6 +125,32 @@ def record(
     """
     recorder = _Recorder(file, modules, lifted, meaning, lift_local, steps)
     return recorder.run(function, args, kwargs)
+
+
+def raises_on_floats(call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]], file: str) -> bool:
+    """Whether (function, args, kwargs) raises on plain floats too; an endless one is left after a while."""
+    function, args, kwargs = call
+    left = MOST_LINES
+
+    def counted(frame: types.FrameType, event: str, arg: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _Enough
+        return counted if frame.f_code.co_filename == file else None
+
+    trace = sys.gettrace()
+    with undisturbed():
+        try:
+            sys.settrace(counted)
+            function(*args, **kwargs)
+        except _Enough:
+            return False
+        except Exception:
+            return True
+        finally:
+            sys.settrace(trace)
+    return False
 
 
 class _Frame:
@@ -221,7 +262,8 @@ class _Recorder:
             if event == "return":
                 del self.frames[frame]
             if len(self.tape) > MOST_NODES:
-                raise TooLarge(f"more than {MOST_NODES:,} operations")
+                seen = "" if self.derived else ", and no variable named like a derivative in them"
+                raise TooLarge(f"more than {MOST_NODES:,} operations{seen}")
         return self._traced
 
     def _cut(self, value: Value, kind: str) -> float:
@@ -476,6 +518,27 @@ def mentioned(code: types.CodeType, line: int) -> frozenset[str]:
 def stored(code: types.CodeType, line: int) -> frozenset[str]:
     """The names to which a line of code assigns."""
     return _names_by_line(code, True).get(line, frozenset())
+
+
+@cache
+def _lines_with(code: types.CodeType, operation: str) -> frozenset[int]:
+    found, current = set(), code.co_firstlineno
+    for instruction in dis.get_instructions(code):
+        positions = instruction.positions
+        current = positions.lineno if positions is not None and positions.lineno else current
+        if instruction.opname == operation or (operation == "BINARY_SUBSCR" and instruction.argrepr == "[]"):
+            found.add(current)
+    return frozenset(found)
+
+
+def names_indexed(code: types.CodeType) -> frozenset[str]:
+    """Names in lines of code that take an item of something, as `x[0]` does."""
+    return frozenset(name for line in _lines_with(code, "BINARY_SUBSCR") for name in mentioned(code, line))
+
+
+def stores_item(code: types.CodeType, line: int) -> bool:
+    """Whether a line of code puts something into an item, as `d[i] -= 1` does."""
+    return line in _lines_with(code, "STORE_SUBSCR")
 
 
 def _is_printing(frame: types.FrameType) -> bool:

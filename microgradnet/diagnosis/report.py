@@ -11,6 +11,13 @@ from microgradnet.display import Shown, Table, digits
 __all__ = ["Checked", "Finding", "Report"]
 
 
+A_CONSTANT = "a constant"
+"""Why a step width such as dx = 0.01 is not compared."""
+
+WIDEST = 68
+"""Longer lines of source are shown in part, so that the underline stays below what it means."""
+
+
 class Finding(NamedTuple):
     """One fault: where, both numbers, and why.
 
@@ -99,7 +106,7 @@ class Report(Shown):
         rows = [[str(pair.line), pair.name, pair.meaning, str(pair.numbers), pair.verdict] for pair in self.pairs]
         styles = ["good" if p.verdict.startswith("equal") else "bad" if "wrong" in p.verdict else None
                   for p in self.pairs]  # fmt: skip
-        return Table(["line", "variable", "meaning", "numbers", "verdict"], rows, align="rllrl", styles=styles,
+        return Table(["line", "variable", "meaning", "compared", "verdict"], rows, align="rllrl", styles=styles,
                      title=f"{self.function} in {nearby(self.file)}", notes=self.sentences())  # fmt: skip
 
     def sentences(self) -> list[str]:
@@ -109,20 +116,30 @@ class Report(Shown):
             said += [""] if said else []
             said += described(finding, "First wrong line" if number == 0 else "Also wrong")
         if self.compared and not self.findings:
-            n = len(self.pairs)
-            what = f"All {n} derivatives agree" if n > 1 else "The derivative agrees"
-            said.append(f"{what} with autograd ({self.compared} number{'s' if self.compared > 1 else ''} compared).")
+            said.append(self._agreement())
         if not self.compared and not self.findings:
             said.append("Nothing was compared.")
         if self.updates:
             said.append(self.updates[:1].upper() + self.updates[1:] + ".")
-        said += [f"Not compared: {name} in line {line}: {reason}." for name, line, reason in self.unpaired]
+        by_reason: dict[str, list[str]] = {}
+        for name, line, reason in self.unpaired:
+            by_reason.setdefault(reason, []).append(f"{name} (line {line})")
+        said += [f"Not compared: {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
         if self.undecided:
             said.append(f"Not decidable here, hidden by rounding: {', '.join(self.undecided)}.")
         if self.cuts:
-            lines = ", ".join(map(str, self.cuts))
-            said.append(f"A Value is made a plain float in line {lines}: what depends on it through that is not seen.")
+            lines = ("lines " if len(self.cuts) > 1 else "line ") + ", ".join(map(str, self.cuts))
+            said.append(f"A Value is made a plain float in {lines}: what depends on it through that is not seen.")
         return said + self.notes
+
+    def _agreement(self) -> str:
+        n, left = len(self.pairs), [reason for _, _, reason in self.unpaired if reason != A_CONSTANT]
+        what = f"All {n} derivatives" if n > 1 else "The derivative"
+        limit = " that could be compared" if left else ""
+        agree = "agree" if n > 1 else "agrees"
+        others = f", {len(left)} could not be compared" if left else ""
+        numbers = f"{self.compared} number{'s' if self.compared > 1 else ''} compared"
+        return f"{what}{limit} {agree} with autograd ({numbers}){others}."
 
     def data(self) -> dict[str, Any]:
         """The same for programs."""
@@ -145,12 +162,7 @@ def described(finding: Finding, heading: str) -> list[str]:
     """A fault in a few lines: where, the source underlined, both numbers, the cause with its evidence."""
     column = "" if finding.column is None else f", column {finding.column + 1}"
     lines = [f"{heading}: {nearby(finding.file)}, line {finding.line}{column}"]
-    source = finding.source.rstrip().expandtabs()
-    indent = len(source) - len(source.lstrip())
-    if source:
-        lines.append("    " + source[indent:])
-    if finding.column is not None and finding.end_column is not None:
-        lines.append("    " + " " * (finding.column - indent) + "^" * max(finding.end_column - finding.column, 1))
+    lines += ["    " + line for line in _underlined(finding)]
     if finding.by_hand is not None and finding.autograd is not None:
         by_hand, autograd = digits(finding.by_hand, 9), digits(finding.autograd, 9)
         if finding.kind == "update":
@@ -159,6 +171,20 @@ def described(finding: Finding, heading: str) -> list[str]:
             where = f"{finding.name}{finding.element}"
             lines.append(f"{where} = {finding.meaning}: by hand {by_hand}, autograd {autograd}")
     return [*lines, f"Cause: {finding.cause.text()}."]
+
+
+def _underlined(finding: Finding) -> list[str]:
+    """The line of source without its indentation, and a row of ^ under the place, if that is known."""
+    source = finding.source.rstrip()
+    indent = len(source) - len(source.lstrip())
+    start, end = finding.column, finding.end_column
+    if not source:
+        return []
+    if start is None or end is None or start < indent:
+        return [source[indent : indent + WIDEST]]
+    left = max(indent, min(start - 8, len(source) - WIDEST)) if len(source) - indent > WIDEST else indent
+    shown = source[left : left + WIDEST]
+    return [shown, " " * (start - left) + "^" * max(min(end, left + len(shown)) - start, 1)]
 
 
 def nearby(file: str) -> str:
