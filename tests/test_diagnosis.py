@@ -326,7 +326,7 @@ MUTANTS = json.loads(Path(FROZEN).read_text("utf-8"))
 
 
 EQUIVALENT = {"makemore-073"}
-"""Another shape of the same numbers, (3,) for (1, 3), which NumPy spreads alike: the program trains as the right one."""
+"""Another shape of the same numbers, (3,) for (1, 3), which NumPy spreads alike: it trains as the right one does."""
 
 SOME = [mutant for mutant in MUTANTS[::9] if mutant["id"] not in EQUIVALENT]
 

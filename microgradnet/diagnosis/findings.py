@@ -349,7 +349,7 @@ def _checked(group: list[Judged]) -> Checked:
     elif "wrong" in verdicts:
         verdict = "wrong"
     elif "spoiled" in verdicts:
-        verdict = "right, but for what it is computed from"
+        verdict = "right but for earlier faults"
     elif "equal" in verdicts:
         exact = all((j.by_hand == j.pair.autograd)[j.decided].all() for j in group)
         verdict = "equal to the last bit" if exact else "equal to rounding"

@@ -38,6 +38,7 @@ class Tape:
     >>> y = x * x
     >>> tape.add(y, ())
     1
+    >>> tape.complete()
     >>> tape.sweep({1: 1.0}).adjoints
     [6.0, 1.0]
     """
