@@ -597,6 +597,99 @@ def homework(b, x):
     assert report.undecided == ["db"]  # 0 in theory
 
 
+NETWORK = """
+import numpy as np
+class Network:
+    __slots__ = ("W1", "W2", "h", "out", "x")
+    def __init__(self, rng):
+        self.W1, self.W2 = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+        self.x = self.h = self.out = 0.5
+    def train(self, x, y):
+        for _ in range(2):
+            self.x = x
+            self.h = np.tanh(self.x @ self.W1)
+            self.out = self.h @ self.W2
+            loss = ((self.out - y) ** 2).mean()
+            dout = 2 * (self.out - y) / y.size
+            dW2 = self.h.T @ dout
+            dh = dout @ self.W2.T
+            dz = dh * (1 - self.h ** 2)
+            dW1 = self.x.T @ dz
+            dx = dz @ self.W1.T
+            self.W1 -= 0.1 * dW1
+            self.W2 -= 0.1 * dW2
+"""
+
+
+def test_what_an_object_keeps_of_a_forward_pass_is_no_parameter(program: Any) -> None:
+    rng = np.random.default_rng(0)
+    network = program(NETWORK).Network(rng)
+    args = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    report = check_derivation(network.train, *args)
+    assert report.ok, str(report)
+    network.train(*args)  # now h and out hold floats of their own
+    again = check_derivation(network.train, *args)
+    assert again.ok, str(again)
+    assert "dx" in verdicts(again)
+
+
+def test_a_clipped_gradient_is_told_not_blamed(program: Any) -> None:
+    module = program("""
+import numpy as np
+def homework(w, b, c, X, y):
+    p = X @ w + b - c
+    loss = ((p - y) ** 2).mean()
+    dp = 2 * (p - y) / len(y)
+    dw = X.T @ dp
+    db = dp.sum()
+    dc = -dp.sum()
+    b -= 0.1 * db
+    c -= 0.1 * dc
+    w -= 0.1 * np.clip(dw, -0.2, 0.2)
+""")
+    rng = np.random.default_rng(1)
+    data = rng.normal(size=(9, 6)), 9 * rng.normal(size=9)
+    report = check_derivation(module.homework, rng.normal(size=6), 0.3, 0.1, *data)
+    assert report.ok, str(report)
+    assert "clipped" in report.updates
+
+
+def test_what_cannot_run_on_values_is_told_beside_what_was_found(program: Any) -> None:
+    source = """
+import numpy as np
+def homework(W, x, y):
+    p = W @ x
+    loss = ((p - y) ** 2).sum()
+    dp = 2 * (p - y)
+    dW = np.outer(dp, x)
+    inverse = np.linalg.inv(W)
+    dW += 0.0
+"""
+    rng = np.random.default_rng(0)
+    args = rng.normal(size=(2, 2)), rng.normal(size=2), rng.normal(size=2)
+    with pytest.raises(InputError, match=r"line 8: this line works on floats, but not on Values"):
+        check_derivation(program(source).homework, *args)
+    report = check_derivation(program(source.replace("dp = 2 *", "dp =")).homework, *args)
+    assert [(f.line, f.cause.kind) for f in report.findings] == [(6, "number")]
+    assert "Only what comes before was checked" in report.sentences()[-1]
+
+
+def test_the_line_shown_is_the_one_that_ran(tmp_path: Path) -> None:
+    first = module_of("edited", NEURON.replace("dp = 2", "dp = 3"), tmp_path)
+    assert "dp = 3" in str(check_derivation(first.neuron, *NEURON_ARGS))
+    second = module_of("edited", "\n" + NEURON.replace("dp = 2", "dp = 5"), tmp_path)
+    assert "dp = 5" in str(check_derivation(second.neuron, *NEURON_ARGS))
+    del sys.modules["edited"]
+
+
+def test_the_underline_counts_letters(program: Any) -> None:
+    source = NEURON.replace("dw = dz * x", "шаг = 'да'; dw = dz * w  # здесь")
+    report = check_derivation(program(source).neuron, *NEURON_ARGS)
+    lines = str(report).splitlines()
+    at = next(i for i, line in enumerate(lines) if "^" in line)
+    assert lines[at - 1][lines[at].index("^") : lines[at].rindex("^") + 1] == "dz * w"
+
+
 # ---------------------------------------------------------------- what stays as it was
 
 

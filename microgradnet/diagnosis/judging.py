@@ -81,6 +81,16 @@ class Update(NamedTuple):
         off = abs(self.change - rate.value * self.gradient) > room
         return not bool((off & numpy.isfinite(self.gradient)).any())
 
+    def is_clipped(self, rate: float) -> bool:
+        """Whether the elements that do not follow the gradient all move by one length, and less than it would."""
+        import numpy
+
+        right = rate * self.gradient
+        off = abs(self.change - right) > self.tolerance + 1e-9 * abs(self.change)
+        lengths, wanted = abs(self.change[off]), abs(right[off])
+        same = lengths.size > 1 and bool(numpy.ptp(lengths) <= 1e-9 * lengths.max())
+        return same and bool((lengths < wanted).all() and (self.change[off] * right[off] > 0).all())
+
 
 class Step(NamedTuple):
     """The updates that follow one evaluation of the loss, and what most of them have in common."""
@@ -209,13 +219,18 @@ def check_updates(updates: list[Update]) -> Updates:
     for update in updates:
         by_loss.setdefault(update.loss, []).append(update)
     common = _mode([rate for update in updates if (rate := update.rate()) is not None])
-    steps, wrong, decays = [], [], set()
+    steps, wrong = [], []
+    decays: set[str] = set()
+    clipped: set[str] = set()
     for together in by_loss.values():
         own = _mode([r for update in together if (r := update.rate()) is not None]) if len(together) > 1 else None
         candidates = [rate for rate in (common, own) if rate is not None]
         rate = next((r for r in candidates if any(update.follows(r) for update in together)), None)
         steps.append(Step(together, None if rate is None else rate.value))
         off = [update for update in together if rate is not None and not update.follows(rate)]
+        if rate is not None:
+            clipped |= {update.after.name for update in off if update.is_clipped(rate.value)}
+            off = [update for update in off if not update.is_clipped(rate.value)]
         if off and rate is not None and _decay(off, rate.value):
             decays |= {update.after.name for update in off}
         else:
@@ -228,6 +243,8 @@ def check_updates(updates: list[Update]) -> Updates:
         note = (
             f"updates of {', '.join(sorted(carrying.values()))} not checked: they carry over a part of the step before"
         )
+    elif clipped:
+        note = f"the steps of {', '.join(sorted(clipped))} are clipped; those that are not were checked"
     elif decays:
         note = (
             f"{', '.join(sorted(decays))} also shrink by a part of themselves (weight decay), which is not in the loss"
