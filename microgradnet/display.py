@@ -33,11 +33,16 @@ __all__ = [
 ]
 
 
+CODE = " " * 4
+"""How a note begins that is code."""
+
+
 class Table:
     """Rows of ready-made strings under headers, with what is needed to lay them out.
 
     `align` has one letter per column, "l" or "r" (default: all left). `styles` has one word per row: "good", "bad" or
-    None (default: none); a style only adds colour, so the row's text must say the same. `notes` are lines below.
+    None (default: none); a style only adds colour, so the row's text must say the same. `notes` are lines below; those
+    that begin with four spaces are code, such as a line of source and a row of ^ under it.
     ValueError if the lengths do not fit together.
 
     >>> table = Table(["name", "value"], [["w1", "0.5"], ["b", "-12"]], align="lr", title="PARAMETERS")
@@ -345,9 +350,16 @@ def html(table: Table) -> str:
     parts.append("</tbody>")
     if table.notes:
         span = f'<td colspan="{len(table.headers)}" style="text-align:left;padding:.2em .8em">'
-        notes = "".join(f"<tr>{span}{escape(visible(note))}</td></tr>" for note in table.notes)
+        notes = "".join(f"<tr>{span}{_html_note(note)}</td></tr>" for note in table.notes)
         parts.append(f"<tfoot>{notes}</tfoot>")
     return "\n".join([*parts, "</table>"])
+
+
+def _html_note(note: str) -> str:
+    from html import escape
+
+    text = escape(visible(note))
+    return f'<code style="white-space:pre">{text[4:]}</code>' if note.startswith(CODE) else text
 
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|$~#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
@@ -373,8 +385,15 @@ def markdown(table: Table) -> str:
     lines = [row(map(written, table.headers)), row("--:" if align == "r" else ":--" for align in table.align)]
     lines += [row(map(written, cells)) for cells in table.rows]
     title = [f"**{written(table.title.strip())}**"] if table.title.strip() else []
-    notes = [re.sub(r"^(\d*)([-+.)])", r"\1\\\2", written(note).strip()) for note in table.notes]  # no list, no rule
-    return "\n\n".join([*title, "\n".join(lines), *notes])
+    notes, was_code = "", False
+    for note in table.notes:
+        code = note.startswith(CODE)
+        shown = (
+            visible(note) if code else re.sub(r"^(\d*)([-+.)])", r"\1\\\2", written(note).strip())
+        )  # no list, no rule
+        notes += ("\n" if code and was_code else "\n\n") + shown
+        was_code = code
+    return "\n\n".join([*title, "\n".join(lines)]) + notes
 
 
 def plain(data: Any) -> Any:

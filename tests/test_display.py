@@ -391,3 +391,11 @@ def test_a_result_has_to_say_what_it_shows() -> None:
 def test_repr_of_a_table_and_of_a_result() -> None:
     assert repr(GRADIENTS) == "<Table 'GRADIENTS': 2 rows of , autograd, verdict>"
     assert repr(Result()) == str(Result()) == AS_TEXT
+
+
+def test_notes_that_are_code_keep_their_columns() -> None:
+    table = Table(["a"], [["1"]], notes=["wrong here:", "    x = <b> * 2", "        ^^^", "- why"])
+    page = display.html(table)
+    assert '<code style="white-space:pre">x = &lt;b&gt; * 2</code>' in page
+    assert '<code style="white-space:pre">    ^^^</code>' in page
+    assert display.markdown(table).endswith("wrong here:\n\n    x = <b> * 2\n        ^^^\n\n\\- why")
