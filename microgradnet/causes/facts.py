@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 __all__ = [
+    "KINDS",
     "Cause",
     "Computation",
     "Diagnosis",
@@ -19,9 +20,31 @@ __all__ = [
 ]
 
 
+KINDS: dict[str, str] = {
+    "zero": "by hand is 0 where the truth is not; no names",
+    "sign": "minus the truth; no names, or (…, what this part should be) where only a part of it has the wrong sign",
+    "number": "a number times the truth: (the number,), or where it comes from a size, (1/n = 1/8, n = 8, its name)",
+    "path": "a path of the sum over paths: (through what, missing | sign | twice | half | alone), or (…, times, how many)",
+    "factor": "a factor: (missing | extra, factor, [what it is, too]), or (swapped, the one that is there, the right one)",
+    "operand": "one variable or term stands where another belongs: (got, wanted)",
+    "operator": "one operator or function at one place: (got, wanted); wanted is `nothing` where it is too much",
+    "constant": "one constant or exponent: (got, wanted)",
+    "other": "it is another derivative: (that derivative, by what it is, [sign])",
+    "arrangement": "right numbers put together wrongly: (what was done,), (the right formula,), (index,), or (path, how)",
+    "overwritten": "`=` where `+=` belongs: the line of what is lost, and the line by which it is, as text",
+    "update": "an update that is no common multiple of its gradient: (parameter, missing | sign | twice | replaced | "
+    "other multiple | other gradient | other, [names of the cause inside it, or of another parameter])",
+    "shape": "an array of another shape than its variable: (shape got, shape wanted, [the right formula])",
+    "exception": "the code raises: (type of the exception, [the right formula])",
+    "unknown": "no simple cause was found; no names",
+}
+"""The kinds of causes: what each means, and in brackets what its `names` hold; those in [ ] are not always there."""
+
+
 class Cause(NamedTuple):
     """What is wrong, as data (`kind`, `names`) and as a `sentence`; it `holds` at so many `of` the points looked at.
 
+    `kind`: one of `KINDS`, which says what `names` hold.
     `also`: other causes that hold at all of them, which these points cannot tell apart.
     """
 
@@ -39,7 +62,7 @@ class Cause(NamedTuple):
         'the sign is wrong (holds at 7 of 7 points)'
         """
         points = f"{self.of} point" + ("s" if self.of != 1 else "")
-        evidence = [f"holds at {self.holds} of {points}"] if self.of > 0 else []
+        evidence = [f"holds at {self.holds} of {points}"] if self.holds else []
         evidence += [f"also possible: {' or '.join(self.also)}"] if self.also else []
         return self.sentence + (f" ({'; '.join(evidence)})" if evidence else "")
 

@@ -1,9 +1,10 @@
 """`check_derivation`: homework as it stands. Runs somebody's hand-written backprop on Values and finds the wrong line.
 
 The rooms behind it, in the order of the work: `lifting` (Values in the place of floats), `recording` (what every line
-does), `tape` (derivatives between any two numbers of the run), `pairing` (which variable is which derivative),
-`judging` (which are wrong by themselves), `running` (all that, at one point), `evidence` (what is known of a wrong one
-at several points, for `causes`), `report`.
+does; with `bytecode`, what a line says, and `things`, what names hold), `tape` (derivatives between any two numbers of
+the run), `versions` (what a name held at a moment), `pairing` (which variable is which derivative), `judging` (which
+are wrong by themselves), `updates` (of the parameters), `running` (all that, at one point), `evidence` (what is known
+of a wrong one at several points), `explaining` (asks `causes`), `findings`, `report`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,14 @@ def check_derivation(
         raise TypeError("check_derivation wants a method written in Python")
     if loss is not None and not callable(loss) and not isinstance(loss, str):
         raise TypeError(f"loss is a function of the code's variables, or the name of one, got {type(loss).__name__}")
+    open_ = list(inspect.signature(function).parameters)[len(args) :]  # what was not given by its place
+    options = {"loss": loss, "names": names, "lift": lift or None, "iterations": iterations, "points": points}
+    for option, given in {**options, "seed": seed}.items():
+        if option in open_ and given != {"iterations": 4, "points": 4, "seed": 0}.get(option):
+            raise InputError(
+                f"{option}= is an option of check_derivation, and {function.__qualname__} has a parameter of that name: "
+                "give what is meant for the function by its place, before the options"
+            )
     try:
         inspect.signature(function).bind(*args, **kwargs)
     except TypeError as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from microgradnet.causes import Computation, Point
-from microgradnet.diagnosis.judging import Judged, Update
+from microgradnet.diagnosis.bytecode import names_indexed
+from microgradnet.diagnosis.judging import Judged
 from microgradnet.diagnosis.pairing import Pair
-from microgradnet.diagnosis.recording import Event, names_indexed
+from microgradnet.diagnosis.recording import Event
 from microgradnet.diagnosis.running import Run
 from microgradnet.diagnosis.tape import Sweep
+from microgradnet.diagnosis.updates import Update
 from microgradnet.diagnosis.versions import floats, numbers_of
 
 __all__ = ["Sight", "in_sight", "point_of_pair", "point_of_update"]

@@ -8,12 +8,14 @@ from types import CodeType
 from typing import NamedTuple, cast
 
 from microgradnet.causes import Cause, Point, agree, diagnose, formula_for
+from microgradnet.diagnosis.bytecode import mentioned, stored, stores_item
 from microgradnet.diagnosis.evidence import in_sight, point_of_pair, point_of_update
-from microgradnet.diagnosis.judging import Judged, Update
+from microgradnet.diagnosis.judging import Judged
 from microgradnet.diagnosis.pairing import Pair
-from microgradnet.diagnosis.recording import Event, mentioned, stored, stores_item
+from microgradnet.diagnosis.recording import Event
 from microgradnet.diagnosis.running import Run, updates_of
 from microgradnet.diagnosis.tape import Sweep
+from microgradnet.diagnosis.updates import Update
 from microgradnet.diagnosis.versions import floats, numbers_of
 
 __all__ = ["Explained", "Where", "explain_exception", "explain_pair", "explain_update"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import linecache
 import types
 import zlib
@@ -11,12 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from microgradnet.causes import Cause
+from microgradnet.diagnosis.bytecode import stored_later
 from microgradnet.diagnosis.explaining import Where, explain_exception, explain_pair, explain_update
-from microgradnet.diagnosis.judging import Judged, Second, Update
+from microgradnet.diagnosis.judging import Judged
 from microgradnet.diagnosis.pairing import Pair, Unpaired
 from microgradnet.diagnosis.recording import Event, TooLarge
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, run, updates_of
+from microgradnet.diagnosis.updates import Second, Update
 from microgradnet.diagnosis.versions import is_object_array, numbers_of
 from microgradnet.errors import InputError
 from microgradnet.value import Value
@@ -137,7 +138,7 @@ class Reporter:
         line = self.first.recording.error_line
         if self.error is None or line is None or judged.pair.wanted_shape is not None:
             return True
-        return not _stored_later(judged.pair.event, line)
+        return not stored_later(judged.pair.event.code, judged.pair.event.base, line)
 
     def _cut_before(self, judged: Judged) -> int | None:
         """The line where the graph between A and B was cut by making a Value a float, if it was: a Value that B
@@ -383,23 +384,6 @@ def _values_in(thing: Any) -> Iterator[Value]:
             yield from _values_in(part)
     elif is_object_array(thing):
         yield from (x for x in thing.flat if x.__class__ is Value)
-
-
-def _stored_later(event: Event, line: int) -> bool:
-    """Whether code at or after the line still stores into the name."""
-    current, stores, mentions = event.code.co_firstlineno, set(), set()
-    for instruction in dis.get_instructions(event.code):
-        positions = instruction.positions
-        current = positions.lineno if positions is not None and positions.lineno else current
-        if current < line:
-            continue
-        if instruction.opname.startswith("STORE_") and instruction.argval == event.base:
-            return True
-        if instruction.opname == "STORE_SUBSCR":
-            stores.add(current)
-        if instruction.argval == event.base:
-            mentions.add(current)
-    return bool(stores & mentions)
 
 
 def _is_minus(version: Any, rate: float) -> bool:

@@ -7,24 +7,26 @@ one derivative the last, before the loop comes round.
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Callable, Mapping
-from types import CodeType
 from typing import Any, NamedTuple
 
+from microgradnet.causes import same_but_for_ones
 from microgradnet.comparison.naming import parse_derivative
+from microgradnet.diagnosis.bytecode import is_literal
 from microgradnet.diagnosis.recording import Event, Recording
-from microgradnet.diagnosis.report import A_CONSTANT
 from microgradnet.diagnosis.tape import Sweep, Tape
-from microgradnet.diagnosis.versions import fits, floats, holds_values, numbers_of, shape_of
+from microgradnet.diagnosis.versions import floats, holds_values, numbers_of, shape_of
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
-__all__ = ["LOSSES", "Loss", "Names", "Pair", "Pairing", "Unpaired", "pair_up"]
+__all__ = ["A_CONSTANT", "LOSSES", "Loss", "Names", "Pair", "Pairing", "Unpaired", "pair_up"]
 
 LOSSES = ("loss", "L", "cost", "J", "total_loss", "loss_value", "error", "E", "l")
 """Names that a loss goes by, the likeliest first."""
+
+A_CONSTANT = "a constant"
+"""Why a step width such as dx = 0.01 is not compared."""
 
 MOST_SWEEPS = 64
 """Elements of A of which each would need a reverse pass of its own."""
@@ -301,7 +303,7 @@ class _Matcher:
         reason = f"{by} has no version before this line"
         options: list[tuple[Event, tuple[int, ...]]] = []
         for candidate in self.candidates(by, event.time, event):
-            fitting = [by for by, _ in options if fits(shape_of(event), shape_of(by))]
+            fitting = [by for by, _ in options if same_but_for_ones(shape_of(event), shape_of(by))]
             if fitting and candidate.scope != fitting[0].scope:
                 break
             if not (self.numbers_of(candidate) >= 0).any():
@@ -310,7 +312,7 @@ class _Matcher:
             options += [(candidate, seeds) for seeds in self._reaching(of, event, candidate)]
             reason = f"{of or 'the loss'} does not depend on {by}"
         if options:
-            return sorted(options, key=lambda option: not fits(shape_of(event), shape_of(option[0])))
+            return sorted(options, key=lambda option: not same_but_for_ones(shape_of(event), shape_of(option[0])))
         return "no loss was found; give loss=" if of is None and not callable(self.loss) and not self.roots else reason
 
     def _split(self, links: list[_Link]) -> list[list[_Link]]:
@@ -335,7 +337,7 @@ class _Matcher:
 
     def _pair(self, chain: list[_Link]) -> Pair:
         event, events = chain[-1].event, tuple(link.event for link in chain)
-        options = [(by, seeds) for by, seeds in chain[-1].options if fits(shape_of(event), shape_of(by))]
+        options = [(by, seeds) for by, seeds in chain[-1].options if same_but_for_ones(shape_of(event), shape_of(by))]
         made = [self._held(event, by, seeds, events) for by, seeds in (options or chain[-1].options)[:8]]
         return min(made, key=_misses)
 
@@ -345,7 +347,7 @@ class _Matcher:
         numbers, b = self.numbers_of(event), self.numbers_of(by)
         by_hand = floats(event.version)
         sweep, seed_all, wanted = self.sweep(seeds), True, None
-        if fits(by_hand.shape, b.shape):
+        if same_but_for_ones(by_hand.shape, b.shape):
             by_hand, numbers = by_hand.reshape(b.shape), numbers.reshape(b.shape)
             autograd, tolerance = self._read(sweep, b)
         elif b.shape == () and by_hand.size == len(seeds) <= MOST_SWEEPS:
@@ -376,19 +378,6 @@ class _Matcher:
 
 def _is_plain(version: Any) -> bool:
     return version.__class__ in (int, float, bool)
-
-
-def is_literal(code: CodeType, line: int) -> bool:
-    """Whether a line of code only stores constants."""
-    names, current = set(), code.co_firstlineno
-    for instruction in dis.get_instructions(code):
-        positions = instruction.positions
-        current = positions.lineno if positions is not None and positions.lineno else current
-        if current == line:
-            names.add(instruction.opname)
-    plain = ("LOAD_CONST", "LOAD_SMALL_INT", "STORE_FAST", "STORE_NAME", "STORE_DEREF", "UNARY_NEGATIVE", "NOP",
-             "RESUME", "EXTENDED_ARG")  # fmt: skip
-    return names <= {*plain, "RETURN_CONST", "RETURN_VALUE"}
 
 
 def _looks_derived(base: str) -> bool:

@@ -7,33 +7,23 @@ returns, and every Value passes there when it is made. Both are put back as they
 
 from __future__ import annotations
 
-import dis
+import gc
 import io
 import random
 import sys
+import threading
 import types
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
 from typing import Any, NamedTuple
 
-from microgradnet.diagnosis.lifting import fields_of, has_fields
+from microgradnet.diagnosis.bytecode import is_printing, mentioned
+from microgradnet.diagnosis.lifting import has_fields
 from microgradnet.diagnosis.tape import Tape
+from microgradnet.diagnosis.things import Scope, copied, items_of, kind_of, mark_of, named, put, root_of
 from microgradnet.value import Value, apply, cut
 
-__all__ = [
-    "Cut",
-    "Event",
-    "Recording",
-    "Scope",
-    "TooLarge",
-    "mentioned",
-    "raises_on_floats",
-    "record",
-    "stored",
-    "stores_item",
-    "undisturbed",
-]
+__all__ = ["Cut", "Event", "Recording", "TooLarge", "raises_on_floats", "record", "undisturbed"]
 
 MOST_NODES = 2_000_000
 """So many operations are recorded at most: about a minute and a gigabyte."""
@@ -43,9 +33,6 @@ ENOUGH_NODES = 100_000
 
 MOST_LINES = 1_000_000
 """So many lines of a run on plain floats are waited for."""
-
-MOST_ELEMENTS = 200_000
-"""Larger arrays are not looked at."""
 
 _SKIPPED = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 _NOTHING = object()
@@ -57,14 +44,6 @@ class TooLarge(Exception):
 
 class _Enough(BaseException):
     """Ends a run from inside; not an Exception, so that the user's `except Exception` lets it pass."""
-
-
-class Scope(NamedTuple):
-    """Where a name lives: a call of a function, an object, or a dict or list that holds arrays."""
-
-    number: int
-    kind: str  # "frame", "object", "items"
-    shown: str  # the function's name, or "self", "self.layers[0]", "grads"
 
 
 class Event(NamedTuple):
@@ -101,7 +80,6 @@ class Recording(NamedTuple):
     result: Any
     error: BaseException | None
     error_line: int | None
-    stopped: bool
 
 
 def record(
@@ -193,7 +171,7 @@ class _Recorder:
     # --- the run --------------------------------------------------------------------------------------------------
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
-        result, error, line, stopped = None, None, None, False
+        result, error, line = None, None, None
         self.outside = sys._getframe()
         with undisturbed():
             trace, profile, token = sys.gettrace(), sys.getprofile(), cut.set(self._cut)
@@ -206,7 +184,7 @@ class _Recorder:
                     sys.settrace(trace)
                     sys.setprofile(profile)
             except _Enough:
-                stopped = True
+                pass
             except TooLarge:
                 raise
             except Exception as caught:
@@ -215,7 +193,7 @@ class _Recorder:
                 cut.reset(token)
             self.outside = self.caller = None
         self.tape.complete()
-        return Recording(self.tape, self.events, self.cuts, self.owners, result, error, line, stopped)
+        return Recording(self.tape, self.events, self.cuts, self.owners, result, error, line)
 
     def _line_of(self, error: BaseException) -> int | None:
         line, traceback = None, error.__traceback__
@@ -271,7 +249,7 @@ class _Recorder:
         while frame is not None and frame.f_code.co_filename != self.file:
             frame = frame.f_back
         if frame is not None:
-            self.cuts.append(Cut(frame.f_lineno, value, _is_printing(frame), len(self.tape)))
+            self.cuts.append(Cut(frame.f_lineno, value, is_printing(frame), len(self.tape)))
         return value.data
 
     # --- what changed ---------------------------------------------------------------------------------------------
@@ -289,12 +267,12 @@ class _Recorder:
             if new is not thing:
                 variables[name] = new
         for holder, scope, seen in list(self.holders.values()):
-            items = _items_of(holder)
+            items = items_of(holder)
             for key, thing in items:
-                shown, base = _named(scope, holder, key)
+                shown, base = named(scope, holder, key)
                 new = self._changed(seen, key, thing, shown, base, scope, frame, state)
                 if new is not thing:
-                    _put(holder, key, new)
+                    put(holder, key, new)
 
     def _changed(
         self,
@@ -311,7 +289,7 @@ class _Recorder:
         old = seen.get(key, _NOTHING)
         if old is not _NOTHING and old[0] is thing and old[1] is None:
             return thing
-        kind = _kind(thing, self.modules)
+        kind = kind_of(thing, self.modules)
         if kind == "other":
             seen[key] = (thing, None)
             return thing
@@ -325,27 +303,25 @@ class _Recorder:
         if kind == "number":
             new = self._own_number(base, self.lift_local(base, thing), state)
             seen[key] = (new, None)
-            self._note(scope, shown, base, frame, state, new, 0)
+            self._note(scope, shown, base, state, new, 0)
             return new
         new = thing
-        if kind == "array" and id(_root(thing)) not in self.arrays:
+        if kind == "array" and id(root_of(thing)) not in self.arrays:
             new = self.lift_local(base, thing)
             if new is thing:
                 self._separate(thing, state)
-            self.arrays[id(_root(new))] = _root(new)
-        mark = _mark(new)
+            self.arrays[id(root_of(new))] = root_of(new)
+        mark = mark_of(new)
         if old is not _NOTHING and old[0] is new and old[1] == mark:
             return new
         in_place = old is not _NOTHING and old[0] is new
         seen[key] = (new, mark)
         if in_place and self._means_another(key, new, frame, state.line):
             return new
-        self._note(scope, shown, base, frame, state, _copied(new), id(new))
+        self._note(scope, shown, base, state, copied(new), id(new))
         return new
 
-    def _note(
-        self, scope: Scope, shown: str, base: str, frame: types.FrameType, state: _Frame, version: Any, identity: int
-    ) -> None:
+    def _note(self, scope: Scope, shown: str, base: str, state: _Frame, version: Any, identity: int) -> None:
         self.events.append(
             Event(len(self.events), scope, state.scope, shown, base, state.code, state.line, version, identity,
                   len(self.tape))
@@ -398,152 +374,23 @@ class _Recorder:
         return key not in names_there and any(name in names_there for name in names)
 
 
-# --- small things -----------------------------------------------------------------------------------------------------
+_alone = threading.RLock()
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Output is swallowed and random states are put back."""
+    """Output is swallowed, random states are put back, and the collector of cyclic garbage rests (all nodes are kept,
+    so it would go through them in vain). These belong to the whole process: one thread at a time."""
     import numpy
 
-    states, of_numpy = random.getstate(), numpy.random.get_state()
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), numpy.errstate(all="ignore"):
-            yield
-    finally:
-        random.setstate(states)
-        numpy.random.set_state(of_numpy)
-
-
-def _kind(thing: Any, modules: Collection[str]) -> str:
-    """number (a Value or a real number), array (of numbers), list (of numbers), holder (of named things), other."""
-    cls = thing.__class__
-    if cls is Value or cls is float or cls is int or cls is bool:
-        return "number"
-    if hasattr(thing, "dtype") and hasattr(thing, "shape"):
-        if thing.dtype.kind not in "fiubO" or thing.size > MOST_ELEMENTS:
-            return "other"
-        return "array" if thing.shape != () and hasattr(thing, "flat") else "number"
-    if cls is list:
-        if not thing or len(thing) > MOST_ELEMENTS:
-            return "other"
-        if all(_is_number(x) for x in thing):
-            return "list"
-        if all(x.__class__ is list and all(_is_number(y) for y in x) for x in thing):
-            return "list" if len({len(x) for x in thing}) == 1 else "other"
-        return "holder" if len(thing) <= 1000 else "other"
-    if cls is dict:
-        return "holder" if len(thing) <= 1000 and all(isinstance(key, str | int) for key in thing) else "other"
-    return "holder" if cls.__module__ in modules and has_fields(thing) else "other"
-
-
-def _is_number(x: Any) -> bool:
-    return x.__class__ in (Value, float, int) or (hasattr(x, "dtype") and getattr(x, "shape", None) == ())
-
-
-def _items_of(holder: Any) -> list[tuple[Any, Any]]:
-    if holder.__class__ is dict:
-        return list(holder.items())
-    if holder.__class__ is list:
-        return list(enumerate(holder))
-    return fields_of(holder)
-
-
-def _put(holder: Any, key: Any, thing: Any) -> None:
-    if holder.__class__ in (dict, list):
-        holder[key] = thing
-    else:
-        setattr(holder, key, thing)
-
-
-def _named(scope: Scope, holder: Any, key: Any) -> tuple[str, str]:
-    """How the code writes an attribute or item, and its base."""
-    if holder.__class__ is dict:
-        return f"{scope.shown}[{key!r}]", _in_container(scope.shown, str(key))
-    if holder.__class__ is list:
-        return f"{scope.shown}[{key}]", f"{scope.shown.rpartition('.')[2]}[{key}]"
-    return f"{scope.shown}.{key}", str(key)
-
-
-def _in_container(container: str, key: str) -> str:
-    """grads['W'] holds the derivative by W; params['W'] holds W; grads['dW'] says so itself."""
-    stem = container.rpartition(".")[2].lower().strip("_")
-    if stem in ("grads", "grad", "gradients", "gradient", "derivatives", "d") and not key.lower().startswith("d"):
-        return f"grad_{key}"
-    return key
-
-
-def _root(array: Any) -> Any:
-    """The array whose memory a view shows."""
-    while getattr(array, "base", None) is not None and hasattr(array.base, "dtype"):
-        array = array.base
-    return array
-
-
-def _mark(thing: Any) -> Any:
-    """What tells whether an array's or a list's elements are still the same objects."""
-    if hasattr(thing, "tobytes"):
-        return thing.tobytes()
-    return [x.copy() if x.__class__ is list else x for x in thing]
-
-
-def _copied(thing: Any) -> Any:
-    import numpy
-
-    if thing.__class__ is list:
-        array = numpy.empty((len(thing), *((len(thing[0]),) if thing[0].__class__ is list else ())), dtype=object)
-        array[...] = thing
-        return array
-    return thing.copy()
-
-
-@cache
-def _names_by_line(code: types.CodeType, stores: bool) -> dict[int, frozenset[str]]:
-    lines: dict[int, set[str]] = {}
-    current = code.co_firstlineno
-    for instruction in dis.get_instructions(code):
-        positions = instruction.positions
-        current = positions.lineno if positions is not None and positions.lineno else current
-        if not stores or instruction.opname.startswith("STORE"):
-            of_two = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)  # 3.13
-            lines.setdefault(current, set()).update(name for name in of_two if isinstance(name, str))
-    return {line: frozenset(names) for line, names in lines.items()}
-
-
-def mentioned(code: types.CodeType, line: int) -> frozenset[str]:
-    """The names (and texts) that a line of code has."""
-    return _names_by_line(code, False).get(line, frozenset())
-
-
-def stored(code: types.CodeType, line: int) -> frozenset[str]:
-    """The names to which a line of code assigns."""
-    return _names_by_line(code, True).get(line, frozenset())
-
-
-@cache
-def _lines_with(code: types.CodeType, operation: str) -> frozenset[int]:
-    found, current = set(), code.co_firstlineno
-    for instruction in dis.get_instructions(code):
-        positions = instruction.positions
-        current = positions.lineno if positions is not None and positions.lineno else current
-        if instruction.opname == operation or (operation == "BINARY_SUBSCR" and instruction.argrepr == "[]"):
-            found.add(current)
-    return frozenset(found)
-
-
-def names_indexed(code: types.CodeType) -> frozenset[str]:
-    """Names in lines of code that take an item of something, as `x[0]` does."""
-    return frozenset(name for line in _lines_with(code, "BINARY_SUBSCR") for name in mentioned(code, line))
-
-
-def stores_item(code: types.CodeType, line: int) -> bool:
-    """Whether a line of code puts something into an item, as `d[i] -= 1` does."""
-    return line in _lines_with(code, "STORE_SUBSCR")
-
-
-def _is_printing(frame: types.FrameType) -> bool:
-    """Whether the instruction that asks for a float is `text % value`, which only shows it."""
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset == frame.f_lasti:
-            return instruction.opname == "BINARY_OP" and instruction.argrepr.rstrip("=") == "%"
-    return False
+    with _alone:
+        collects, states, of_numpy = gc.isenabled(), random.getstate(), numpy.random.get_state()
+        gc.disable()
+        try:
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), numpy.errstate(all="ignore"):
+                yield
+        finally:
+            random.setstate(states)
+            numpy.random.set_state(of_numpy)
+            if collects:
+                gc.enable()

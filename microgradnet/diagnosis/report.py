@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from microgradnet.causes import Cause
+from microgradnet.diagnosis.pairing import A_CONSTANT
 from microgradnet.display import Shown, Table, digits
 
 __all__ = ["Checked", "Finding", "Report"]
 
-
-A_CONSTANT = "a constant"
-"""Why a step width such as dx = 0.01 is not compared."""
 
 WIDEST = 68
 """Longer lines of source are shown in part, so that the underline stays below what it means."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import parse_derivative
-from microgradnet.diagnosis.judging import Judged, Second, Update, Updates, check_updates, judge
+from microgradnet.diagnosis.judging import Judged, judge
 from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
 from microgradnet.diagnosis.pairing import LOSSES, Loss, Names, Pairing, pair_up
-from microgradnet.diagnosis.recording import Recording, record
+from microgradnet.diagnosis.recording import Recording, record, undisturbed
+from microgradnet.diagnosis.updates import Second, Update, Updates, check_updates
 
 __all__ = ["Homework", "Run", "homework", "run"]
 
@@ -32,7 +32,9 @@ class Homework(NamedTuple):
 
     def meaning(self, base: str) -> tuple[str | None, str] | None:
         """(A, B) where the name looks like ∂A/∂B, (None, B) for the loss's derivative, None for other names."""
-        given = self.names.get(base) or next((by for key, by in self.names.items() if key[0] == base), None)
+        given = self.names.get(base) or next(
+            (by for key, by in self.names.items() if isinstance(key, tuple) and key[0] == base), None
+        )
         if given is not None:
             return given
         known = self.known
@@ -76,17 +78,9 @@ def homework(
 
 
 def run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
-    """Run the homework on Values; `moved(base, numbers)` gives the numbers to start from. Raises recording.TooLarge.
-
-    Meanwhile Python's collector of cyclic garbage rests: all nodes are kept, and it would go through them in vain.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
+    """Run the homework on Values; `moved(base, numbers)` gives the numbers to start from. Raises recording.TooLarge."""
+    with undisturbed():
         return _run(task, moved, steps)
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:

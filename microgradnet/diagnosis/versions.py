@@ -8,7 +8,7 @@ from microgradnet.diagnosis.recording import Event
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.value import Value
 
-__all__ = ["fits", "floats", "holds_values", "is_object_array", "numbers_of", "shape_of"]
+__all__ = ["floats", "holds_values", "is_object_array", "numbers_of", "shape_of"]
 
 
 def numbers_of(tape: Tape, version: Any) -> Any:
@@ -49,11 +49,6 @@ def holds_values(version: Any) -> bool:
 
 def shape_of(event: Event) -> tuple[int, ...]:
     return getattr(event.version, "shape", ())
-
-
-def fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether the shapes are the same but for axes of length 1."""
-    return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
 
 
 def is_object_array(thing: Any) -> bool:
