@@ -10,10 +10,15 @@ __all__ = ["AnomalyError", "InputError", "StaleGraphError"]
 
 
 class AnomalyError(ArithmeticError):
-    """Inside of `detect_anomaly()`, where a nan or an infinity is born; `anomaly` is what `find_nan` says of it.
+    """Inside `detect_anomaly()`, where a nan or an infinity is born; `anomaly` is what `find_nan` says of it.
 
-    >>> issubclass(AnomalyError, ArithmeticError)
-    True
+    >>> from microgradnet import Value, detect_anomaly
+    >>> try:
+    ...     with detect_anomaly():
+    ...         1 / Value(0.0, "n")
+    ... except AnomalyError as error:
+    ...     print(error.anomaly.name, error.anomaly.operands)
+    div1 (('1', 1.0), ('n', 0.0))
     """
 
     def __init__(self, text: str, anomaly: Any = None) -> None:

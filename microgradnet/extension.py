@@ -1,7 +1,7 @@
 """Operations of one's own: a function of plain floats and its partial derivatives become an operation like any other.
 
 An `Operation` is used directly and kept nowhere: it is the text that is its name (`value.op == "cube"`), and it
-carries its row, which `ops.TABLE[op]` gives to every reader. Two different operations may have one name.
+carries its row, which `ops.row_of` gives to every reader. Two different operations may have one name.
 
     >>> from microgradnet import Value, grad
     >>> @operation(partials=lambda y, x: (3 * x**2,))
@@ -69,6 +69,15 @@ class Operation(str):
     """An operation of one's own, made by `operation`: its name, which can be called, and carries its `row`.
 
     Pickled by reference, as functions are. Compare two with `is`: as texts those of one name are equal.
+
+    >>> @operation(partials=lambda y, a, b: (2 * a * b, a * a))
+    ... def area(a, b):
+    ...     "The area a² b."
+    ...     return a * a * b
+    >>> area, area == "area", area.row.operands, area.row.doc
+    (<operation area(a, b)>, True, ('a', 'b'), 'The area a² b.')
+    >>> area.partials(45.0, 3.0, 5.0)
+    (30.0, 9.0)
     """
 
     row: Row
@@ -79,8 +88,7 @@ class Operation(str):
     _partials: Callable[..., Any]
     _signature: inspect.Signature | None
     _count: int | None  # of operands, where it is always the same
-    _settled: set[int]  # places of operands whose partial has been checked
-    _unsettled: int  # uses that are still to be checked
+    _check: _Check
 
     def __new__(cls, function: Callable[..., float], partials: Callable[..., Any], check: bool = True) -> Operation:
         if not callable(function):
@@ -94,13 +102,11 @@ class Operation(str):
         self._function, self._partials = function, partials
         self._signature, letters = _signature(name, function)
         self._count = None if letters[0].startswith("*") else len(letters)
-        self._settled = set()
-        self._unsettled = USES if check else 0
+        self._check = _Check(self, USES if check else 0)
         doc = (inspect.getdoc(function) or "an operation of one's own").splitlines()[0]
         nan_where_it_raises = guarded(self._on_floats, lambda *x: math.nan)
-        self.row = Row(name, " ".join(letters), nan_where_it_raises, lambda f, y, *x: self.partials(y, *x), doc,
-                       primitive=True, raw=self._on_floats)  # fmt: skip
-        self.row.value = lambda f, *x: self(*x)
+        self.row = Row(name, " ".join(letters), lambda f, *x: self(*x), lambda f, y, *x: self.partials(y, *x), doc,
+                       compute=nan_where_it_raises, raw=self._on_floats)  # fmt: skip
         self.__module__ = getattr(function, "__module__", None) or "builtins"
         self.__name__ = name
         self.__qualname__ = getattr(function, "__qualname__", name)
@@ -118,7 +124,7 @@ class Operation(str):
         if Value not in map(type, operands):
             return y
         partials = self.partials(y, *data)
-        if self._unsettled:
+        if self._check.uses:
             self._check(operands, data, y, partials)
         return node(self, y, operands, tuple([p if o.__class__ is Value else None
                                               for o, p in zip(operands, partials, strict=True)]))  # fmt: skip
@@ -220,46 +226,61 @@ class Operation(str):
                 )
         return tuple(plain)
 
-    def _check(self, operands: tuple[Any, ...], data: list[float], y: float, partials: tuple[Any, ...]) -> None:
+
+class _Check:
+    """Whether the partials of an operation are its derivatives, asked where it is used; what it has settled it keeps.
+
+    `uses`: how many uses are still to be looked at; `settled`: the places of the operands that need no more looking.
+    """
+
+    __slots__ = ("operation", "settled", "uses")
+
+    def __init__(self, operation: Operation, uses: int) -> None:
+        self.operation, self.uses = operation, uses
+        self.settled: set[int] = set()
+
+    def __call__(self, operands: tuple[Any, ...], data: list[float], y: float, partials: tuple[Any, ...]) -> None:
         """Compare the partials with finite differences; InputError where they are surely apart."""
         undecided = False
         for place, (o, partial) in enumerate(zip(operands, partials, strict=True)):
-            if place in self._settled or (partial is None and o.__class__ is float):
+            if place in self.settled or (partial is None and o.__class__ is float):
                 continue
-            slope = self._slope(place, data) if math.isfinite(y) else None
+            slope = _slope(self.operation.row, place, data) if math.isfinite(y) else None
             claimed = partial or 0.0
             if slope is None or not math.isfinite(claimed):
                 undecided = True
                 continue
             (value, error), size = slope, max(abs(slope[0]), abs(claimed))
             if abs(claimed - value) > max(100 * error, 1e-6 * size):
-                letters = list(self._letters(len(data)))
+                letters = list(self.operation._letters(len(data)))
                 at = ", ".join(f"{letter} = {x!r}" for letter, x in zip(letters, data, strict=True))
                 said = "None, so nothing is sent" if partial is None else repr(partial)
                 raise InputError(
-                    f"operation {self}: its partial by {letters[place]} is not its derivative: at {at} it is {said}, "
-                    f"finite differences give {digits(value, 10)}; correct partials=…, or give check=False if meant"
+                    f"operation {self.operation}: its partial by {letters[place]} is not its derivative: at {at} it is "
+                    f"{said}, finite differences give {digits(value, 10)}; correct partials=…, or give check=False if "
+                    "meant"
                 )
             if 1000 * error <= size and size > 0:
-                self._settled.add(place)
+                self.settled.add(place)
             else:
                 undecided = True
         if undecided:
-            self._unsettled -= 1
+            self.uses -= 1
 
-    def _slope(self, place: int, data: list[float]) -> tuple[float, float] | None:
-        """The derivative by one operand and how far it may be off, by finite differences; None where there is none."""
-        x = data[place]
-        if not abs(x) <= 2.0**20:
-            return None  # the floats beside so large a number are too far away from it
 
-        def moved(at: float) -> float:
-            return self.row.compute(*data[:place], at, *data[place + 1 :])  # type: ignore[misc, no-any-return]
+def _slope(row: Row, place: int, data: list[float]) -> tuple[float, float] | None:
+    """The derivative by one operand and how far it may be off, by finite differences; None where there is none."""
+    x = data[place]
+    if not abs(x) <= 2.0**20:
+        return None  # the floats beside so large a number are too far away from it
 
-        if kink(moved, x, 2.0**-20 * max(1.0, abs(x))) is not None:
-            return None
-        value, error = richardson(moved, x)
-        return (value, error) if math.isfinite(value) and math.isfinite(error) else None
+    def moved(at: float) -> float:
+        return row.compute(*data[:place], at, *data[place + 1 :])  # type: ignore[misc]
+
+    if kink(moved, x, 2.0**-20 * max(1.0, abs(x))) is not None:
+        return None
+    value, error = richardson(moved, x)
+    return (value, error) if math.isfinite(value) and math.isfinite(error) else None
 
 
 def _signature(name: str, function: Callable[..., Any]) -> tuple[inspect.Signature | None, list[str]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ["COMPARISONS", "TABLE", "Row", "Table"]
+__all__ = ["COMPARISONS", "TABLE", "Row", "row_of"]
 
 inf, nan = math.inf, math.nan
 LN2, LN10, SQRT2 = math.log(2.0), math.log(10.0), math.sqrt(2.0)
@@ -38,7 +38,7 @@ TWO_OVER_SQRT_PI, SQRT_2PI = 2.0 / math.sqrt(math.pi), math.sqrt(2.0 * math.pi)
 
 
 def guarded(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
-    """`function`, and where it raises (division by zero, overflow, outside of the domain) `otherwise`.
+    """`function`, and where it raises (division by zero, overflow, outside the domain) `otherwise`.
 
     >>> guarded(math.exp, lambda x: inf)(1000.0)
     inf
@@ -85,7 +85,7 @@ class Row:
     `operands`: names in written order (`slope=0.01`: with a default); `*x` stands for any number of them.
     `constants`: those that must be plain numbers.
     `value(f, *operands)` and `partials(f, y, *operands)` run on any kind of number that `f` has functions for.
-    `compute`: a primitive's float function, never raising; `raw`: Python's own, faster, which may raise.
+    `compute`: a primitive's float function, never raising, else None; `raw`: Python's own, faster, which may raise.
     `symbol`: how people write it; `numpy`: NumPy's name for it; `dunder`: Python's operator method.
 
     >>> row = TABLE["tanh"]
@@ -94,8 +94,8 @@ class Row:
     """
 
     __slots__ = (
-        "compute", "constants", "defaults", "doc", "dunder", "name", "numpy", "operands", "partials", "primitive",
-        "raw", "symbol", "value",
+        "compute", "constants", "defaults", "doc", "dunder", "name", "numpy", "operands", "partials", "raw", "symbol",
+        "value",
     )  # fmt: skip
 
     def __init__(
@@ -106,7 +106,7 @@ class Row:
         partials: Callable[..., tuple[Any, ...]],
         doc: str,
         *,
-        primitive: bool,
+        compute: Callable[..., float] | None = None,
         raw: Callable[..., float] | None = None,
         constants: str = "",
         symbol: str = "",
@@ -116,11 +116,14 @@ class Row:
         named = [operand.partition("=") for operand in operands.split()]
         self.operands = tuple(operand for operand, _, _ in named)
         self.defaults = tuple(float(default) for _, _, default in named if default)
-        self.name, self.partials, self.doc = name, partials, doc
-        self.primitive, self.raw, self.constants = primitive, raw, tuple(constants.split())
+        self.name, self.value, self.partials, self.doc = name, value, partials, doc
+        self.compute, self.raw, self.constants = compute, raw, tuple(constants.split())
         self.symbol, self.numpy, self.dunder = symbol or name, numpy or name, dunder
-        self.compute = value if primitive else None
-        self.value = (lambda f, *x: getattr(f, name)(*x)) if primitive else value
+
+    @property
+    def primitive(self) -> bool:
+        """Whether it has a float function, rather than being an expression over others."""
+        return self.compute is not None
 
     @property
     def variadic(self) -> bool:
@@ -131,24 +134,12 @@ class Row:
         return f"<Row {self.name}({', '.join(self.operands)})>"
 
 
-class Table(dict[str, Row]):
-    """Rows by the name of their operation. An operation of one's own (`extension`) is in no table: it is a text, its
-    name, that carries its `row`, so `TABLE[op]` is the row of any operation, and `op in TABLE` says whether it is ours.
-    """
-
-    def __missing__(self, op: str) -> Row:
-        row = getattr(op, "row", None)
-        if row is None:
-            raise KeyError(op)
-        return row  # type: ignore[no-any-return]
-
-
-def _primitive(name: str, operands: str, value: Any, partials: Any, doc: str, **spelling: Any) -> Row:
-    return Row(name, operands, value, partials, doc, primitive=True, **spelling)
+def _primitive(name: str, operands: str, compute: Any, partials: Any, doc: str, **spelling: Any) -> Row:
+    return Row(name, operands, lambda f, *x: getattr(f, name)(*x), partials, doc, compute=compute, **spelling)
 
 
 def _composite(name: str, operands: str, value: Any, partials: Any, doc: str, **spelling: Any) -> Row:
-    return Row(name, operands, value, partials, doc, primitive=False, **spelling)
+    return Row(name, operands, value, partials, doc, **spelling)
 
 
 def _math(name: str, otherwise: Callable[[float], float], partials: Any, doc: str, **spelling: Any) -> Row:
@@ -271,8 +262,8 @@ def _softmax_partials(f: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-TABLE = Table(
-    (row.name, row)
+TABLE: dict[str, Row] = {
+    row.name: row
     for row in (
         # arithmetic
         _primitive("add", "a b", operator.add, lambda f, y, a, b: (1.0, 1.0), "sum of two",
@@ -375,7 +366,17 @@ TABLE = Table(
                    numpy="logaddexp"),
         _composite("softmax", "*x_i", _softmax, _softmax_partials, "exp(x_i) / Σ exp(x) without overflow"),
     )
-)  # fmt: skip
+}  # fmt: skip
+
+
+def row_of(op: str) -> Row:
+    """The row of an operation of a graph: an operation of one's own (`extension`) carries it, all others are in TABLE.
+
+    >>> row_of("tanh")
+    <Row tanh(x)>
+    """
+    return getattr(op, "row", None) or TABLE[op]
+
 
 COMPARISONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "lt": ("<", operator.lt),

@@ -3,8 +3,8 @@
 >>> RESULTS["sigmoid"](0.0), PARTIALS["sigmoid"](0.5, 0.0), FLOATS.exp(1000.0)
 (0.5, (0.25,), inf)
 
-Where the rule of an operation is found, whoever asks and whosever operation it is: `ops.TABLE[op]` is its row, whose
-`partials` run on Values too; `RESULTS[op]` and `PARTIALS[op]` are its value and its partials on floats.
+Where the rule of an operation is found: `ops.row_of(op)` is its row, whose `partials` run on Values too;
+`RESULTS[op]` and `PARTIALS[op]` are its value and its partials on floats.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from microgradnet.notation import FAST, PRIMITIVES, SAFE, Symbol, as_symbol, operands_of, write
-from microgradnet.ops import TABLE, Row, largest
+from microgradnet.ops import TABLE, Row, largest, row_of
 
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _Results(dict[str, "Callable[..., float]"]):
     """
 
     def __missing__(self, op: str) -> Callable[..., float]:
-        row = TABLE[op]
+        row = row_of(op)
         if op not in TABLE:
             return row.compute  # type: ignore[return-value]
         if row.variadic:
@@ -138,7 +138,7 @@ class _Partials(dict[str, "Callable[..., tuple[float | None, ...]]"]):
     """The partials of every operation on floats: `PARTIALS["exp"](y, x)`; made and kept as those of RESULTS are."""
 
     def __missing__(self, op: str) -> Callable[..., tuple[float | None, ...]]:
-        row = TABLE[op]
+        row = row_of(op)
         if op not in TABLE:
             return partial(row.partials, FLOATS)
         if row.variadic:
@@ -154,12 +154,10 @@ class _Floats(Numbers):
     """The table on plain floats, by names: `FLOATS.exp(1000.0)` is inf. What the rules call `f`."""
 
     def __getattr__(self, name: str) -> Callable[..., float]:
-        try:
-            function = RESULTS[name]
-        except KeyError:
-            raise AttributeError(name) from None
-        if name in TABLE:
-            setattr(self, name, function)
+        if name not in TABLE:
+            raise AttributeError(name)
+        function = RESULTS[name]
+        setattr(self, name, function)
         return function
 
 

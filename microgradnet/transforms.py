@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from microgradnet.functions import VALUES
 from microgradnet.graph import Graph
-from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.ops import COMPARISONS, row_of
 from microgradnet.value import Condition, Value, apply, number
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _local_derivatives(graph: Graph, finish: Callable[[Any], Any]) -> Callable[[
         node, op = graph.nodes[place], graph.operations[place]
         if op in COMPARISONS:
             return (None, None)
-        rule = TABLE[op].partials(VALUES, node, *node.operands)
+        rule = row_of(op).partials(VALUES, node, *node.operands)
         return tuple(p if o.__class__ is Value else None for o, p in zip(node.operands, rule, strict=True))
 
     return partials

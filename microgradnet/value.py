@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
-from microgradnet.ops import COMPARISONS, TABLE, nan
+from microgradnet.ops import COMPARISONS, nan, row_of
 from microgradnet.rules import PARTIALS, RESULTS
 
 TYPE_CHECKING = False  # see ops
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Condition", "Value", "apply", "cut", "name", "number"]
 
 cut: ContextVar[Callable[[Value, str], float] | None] = ContextVar("cut", default=None)
-"""Who is asked for the number where a Value becomes a plain one (`float(v)`, and what calls it), instead of an error;
-he is told the Value and the function's name. Nobody, outside of `check_derivation`."""
+"""Called with the Value and the name of the conversion (float, int, complex, item) in place of the TypeError; None
+except while `check_derivation` runs."""
 
 
 def number(x: Any) -> Any:
@@ -103,7 +103,7 @@ class Value:
         >>> w.grad
         6.0
         """
-        seed = grad if grad.__class__ is float else as_float(grad)
+        seed = grad if grad.__class__ is float else as_float(grad)  # `anomaly.watching` reads it by this name
         if self.a is None:
             self.grad += seed
             return
@@ -350,7 +350,7 @@ def apply(op: str, *operands: Any) -> Any:
     """
     condition = operands[:1] if op == "where" and operands[0].__class__ is Condition else ()
     operands = (*condition, *[operand(o, op) for o in operands[len(condition) :]])
-    row = TABLE[op]
+    row = row_of(op)
     if row.constants and op != "where":
         for letter, o in zip(row.operands, operands, strict=False):
             if letter in row.constants and o.__class__ is Value:

@@ -1,4 +1,4 @@
-"""Where a nan was born: found in the graph, and stopped at the user's own line; nothing at all outside of the block."""
+"""Where a nan was born: found in the graph, and stopped at the user's own line; nothing at all outside the block."""
 
 from __future__ import annotations
 
@@ -374,6 +374,11 @@ def test_backward_and_grad() -> None:
         assert grad(lambda v: v * v)(3.0) == 6.0
         Value(1.0).backward()
         w.backward(nan)  # the user's own
+
+
+def test_what_is_read_in_backward_has_the_names_that_it_has_there() -> None:
+    """The watcher looks at the local variables of a running `Value.backward`, which no type checker sees."""
+    assert {"self", "seed"} <= set(Value.backward.__code__.co_varnames)
 
 
 def test_only_what_is_born_there() -> None:

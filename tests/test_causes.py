@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
 from math import cos, exp, sin
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy
@@ -15,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgradnet.causes import Cause, Computation, Point, agree, computed, diagnose, formula_for
+from microgradnet import causes
+from microgradnet.causes import KINDS, Cause, Computation, Point, agree, computed, diagnose, formula_for
+from microgradnet.causes.changes import WITH_ANOTHER
 from microgradnet.extension import operation
 
 Columns = dict[str, Any]
@@ -315,7 +319,7 @@ def test_a_formula_has_to_hold_at_every_point() -> None:
     assert [formula_for([at[0], other], (3, 3)) for other in (elsewhere, smaller, nameless)] == [None] * 3
 
 
-def test_a_wrong_product_is_told_what_would_be_right() -> None:
+def test_for_a_wrong_product_the_right_one_is_told() -> None:
     arrays, dlogits = softmax_regression()
     truth = arrays["x"].T @ dlogits
     cause = cause_of([point(DICE.normal(size=truth.shape), truth, values=arrays | {"dlogits": dlogits})])
@@ -360,7 +364,7 @@ class Tape:
         offset = numpy.broadcast_to(offset, (len(rows),))
         by_hand = [self.rows[row][2] - off for row, off in zip(rows, offset, strict=True)]
         ops, operands, data, places = zip(*self.rows, strict=True)
-        computation = Computation(ops, operands, data, places, tuple(rows), tuple(by_hand), self.reads,
+        computation = Computation(ops, operands, data, places, tuple(rows), self.reads,
                                   tuple(map(float, offset)))  # fmt: skip
         return point(by_hand if isinstance(outputs, list) else by_hand[0], truth,
                      computation=computation, values=self.values, **columns)  # fmt: skip
@@ -674,7 +678,7 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 1e-200, -1e-200, 1e200, 5e-324, math.inf, -math.i
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(EDGES)] * 5), min_size=1, max_size=4))
-def test_nothing_is_too_large_or_too_small_to_be_looked_at(at: list[tuple[float, ...]]) -> None:
+def test_numbers_at_the_edge_raise_nothing_and_get_no_false_cause(at: list[tuple[float, ...]]) -> None:
     points = [
         point(by_hand, truth, tolerance=tolerance, values={"u": u, "v": v}, factors={"f'(s)": v},
               paths={"u": u, "v": v}, derivatives={"∂L/∂u": u}, sizes={"n": u})
@@ -682,26 +686,36 @@ def test_nothing_is_too_large_or_too_small_to_be_looked_at(at: list[tuple[float,
     ]  # fmt: skip
     cause = cause_of(points)
     assert cause.of <= len(points)
-    assert unknown(cause) or any(math.isfinite(p.by_hand) for p in points)
+    assert unknown(cause) or (cause.holds == cause.of > 0 and any(math.isfinite(p.by_hand) for p in points))
+    if cause.kind == "sign":
+        assert any(agree(-p.autograd, p.by_hand, p.tolerance) for p in points)
+    if cause.kind == "zero":
+        assert any(agree(0.0, p.by_hand, p.tolerance) for p in points)
 
 
 @given(st.tuples(*[st.sampled_from(EDGES)] * 4), st.sampled_from(EDGES), st.sampled_from(EDGES))
-def test_a_computation_of_such_numbers_is_run_again(values: tuple[float, ...], constant: float, truth: float) -> None:
+def test_running_a_computation_of_such_numbers_again_raises_nothing(
+    values: tuple[float, ...], constant: float, truth: float
+) -> None:
     tape = Tape(dict(zip("abce", values, strict=True)))
     product = tape.do("mul", tape.do("mul", constant, tape.name("a")), tape.name("b"))
     told = tape.point(tape.do("sub", product, tape.name("c"), at="line 2"), truth, tolerance=0.0)
     cause = cause_of([told, told])
     assert cause.of in (0, 2)
+    assert cause.kind in KINDS
+    assert unknown(cause) or cause.holds == 2
+    if agree(told.by_hand, told.autograd, told.tolerance):
+        assert unknown(cause)
 
 
 @pytest.mark.parametrize("by_hand", [math.inf, -math.inf, math.nan])
-def test_what_is_not_finite_is_explained_by_no_ratio(by_hand: float) -> None:
+def test_no_ratio_explains_a_derivative_that_is_not_finite(by_hand: float) -> None:
     points = [point(by_hand, x, values={"v": 0.0}, factors={"f'(s)": 0.0}, paths={"p": x, "q": 0.0})
               for x in (0.3, 0.7, -0.2)]  # fmt: skip
     assert unknown(cause_of(points))
 
 
-def test_what_is_not_finite_is_explained_by_the_computation() -> None:
+def test_the_computation_explains_a_derivative_that_is_not_finite() -> None:
     points = []
     for a, b in ((0.3, 0.4), (1.2, -0.7), (0.8, 2.0)):
         tape = Tape({"a": a, "b": b, "zero": 0.0})
@@ -752,3 +766,39 @@ def test_computed(op: str, operands: list[float], truth: float) -> None:
 def test_importing_causes_does_not_import_numpy() -> None:
     code = "import sys, microgradnet.causes; raise SystemExit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------- the vocabulary
+
+
+def kinds_made() -> set[str]:
+    """The kinds in the source of `causes` and `diagnosis`: what stands as text where a cause is made."""
+    package = Path(causes.__file__).parents[1]
+    found = {kind for kind, *_ in WITH_ANOTHER}
+    for path in (*(package / "causes").glob("*.py"), *(package / "diagnosis").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            kinds = [k.value for k in node.keywords if k.arg == "kind"]
+            if called in ("Cause", "Guess", "Change", "_instead") or called.endswith("cause._replace"):
+                kinds += node.args[:1]
+                texts = [t for kind in kinds for t in texts_of(kind)]
+                # what is passed on is the kind of another cause or, in `ratios._instead`, no kind
+                assert texts or not kinds or ast.unparse(kinds[0]) in ("kind", "best.kind", "other"), ast.unparse(node)
+                found.update(texts)
+    return found
+
+
+def texts_of(kind: ast.expr) -> list[str]:
+    match kind:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.IfExp(body=one, orelse=other):
+            return [*texts_of(one), *texts_of(other)]
+    return []
+
+
+def test_every_kind_of_cause_is_in_the_table_and_no_other() -> None:
+    assert kinds_made() == set(KINDS)
+    assert all(meaning == meaning.strip() != "" for meaning in KINDS.values())

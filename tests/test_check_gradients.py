@@ -164,7 +164,26 @@ def test_kinks_are_told_and_are_no_error(f: Any, at: float, verdict: str) -> Non
     check = check_gradients(f, at, order=1)
     assert check.ok
     assert first(check) == (True, verdict)
+    assert check.lines[0].kind == "kink"
     assert "1 at a kink." in check.summary()
+
+
+def test_ties_count_as_kinks_and_names_do_not() -> None:
+    def kink(x: Value) -> Value:
+        return relu(x) - relu(-x)
+
+    check = check_gradients(kink, 0.0, order=1, points=2)
+    assert [(line.kind, line.agrees) for line in check.lines] == [("tie", None), ("equal", True)]
+    assert check.summary().endswith(" 1 at a kink.")
+    assert "at a kink" not in check_gradients(kink, 1.0, order=1).summary()
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "kind"),
+    [(lambda x: floor(x) + x, 2.0, "jump"), (lambda x: sin(1e9 * x), 1.0, "undecided"), (sin, 1.0, "equal")],
+)
+def test_the_kind_of_a_verdict(f: Any, at: float, kind: str) -> None:
+    assert check_gradients(f, at, order=1).lines[0].kind == kind
 
 
 def test_the_mean_of_the_slopes_is_the_finite_difference() -> None:

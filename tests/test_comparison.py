@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import sys
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from microgradnet import Graph, InputError, StaleGraphError, Value, article, exp, log, relu, sigmoid, sqrt, take, tanh
 from microgradnet.article import NAMES, PEOPLE, Person
 from microgradnet.comparison import Comparison, assert_gradients, compare
-from microgradnet.comparison.naming import parse_derivative
+from microgradnet.comparison.libraries import LIBRARIES, Library, written
+from microgradnet.comparison.naming import LOSSES, parse_derivative
+from microgradnet.comparison.verdicts import judge
 from microgradnet.exhibit import POINT, network
 from microgradnet.ops import TABLE
 from microgradnet.value import apply
@@ -132,6 +135,30 @@ def test_zero_gradients() -> None:
 
 
 # ---------------------------------------------------------------- wrong ones, in words
+
+
+@pytest.mark.parametrize(
+    ("number", "agrees", "kind", "words"),
+    [
+        (2.0, True, "equal", "equal to the last bit"),
+        (2.0 + 2**-51, True, "equal", "equal to rounding (1 ulp)"),
+        (2.003, False, "rounded", "agrees to 2 digits: looks rounded"),
+        (-2.0, False, "differs", "differs: -1 × autograd"),
+        (0.0, False, "differs", "differs: autograd 2, JAX 0"),
+        (math.inf, False, "differs", "differs: autograd 2, JAX inf"),
+        (math.nan, False, "differs", "differs: JAX is nan"),
+    ],
+)
+def test_a_verdict_has_a_kind_and_the_name_of_the_other_side(
+    number: float, agrees: bool, kind: str, words: str
+) -> None:
+    assert judge(2.0, number, 1e-15, other="JAX")[:3] == (agrees, kind, words)
+    assert judge(2.0, number, 1e-15).words == words.replace("JAX", "by hand")
+
+
+def test_what_cannot_be_decided_has_a_kind() -> None:
+    assert judge(1.0, 2.0, 4.0)[:2] == (None, "undecided")
+    assert judge(math.nan, math.nan, 0.0)[:2] == (False, "undecided")
 
 
 def test_a_sign_error_and_a_forgotten_factor() -> None:
@@ -429,7 +456,7 @@ def test_only_the_wrong_factor_is_told() -> None:
     assert "disagree on 1 of 3: ∂ypred/∂h1." in comparison.summary()
 
 
-def test_a_factor_of_what_does_not_depend_is_zero() -> None:
+def test_the_derivative_by_a_node_that_it_does_not_depend_on_is_zero() -> None:
     v = network(POINT, ALICE)
     assert compare(v["L"], {"dh1_dw3": 0.0, "dh1_dypred": 0.0}).ok
     assert not compare(v["L"], {"dh1_dypred": 0.5}).ok
@@ -491,6 +518,14 @@ KNOWN = {"L", "h1", "w1", "W1", "w2", "ypred", "logits", "b", "x_d_y", "x", "y",
 )
 def test_names_of_derivatives(name: str, meaning: tuple[str | None, str] | None) -> None:
     assert parse_derivative(name, KNOWN, {"loss"}) == meaning
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_root_goes_by_the_names_of_a_loss(loss: str) -> None:
+    w = Value(3.0, "w")
+    assert compare(w * w, {f"d{loss}_dw": 6.0}, sources=()).ok
+    with pytest.raises(InputError, match="not in the graph"):
+        compare(w * w, {"dq_dw": 6.0})
 
 
 def test_a_name_that_is_unclear_is_none() -> None:
@@ -576,12 +611,21 @@ def test_a_missing_path_is_named() -> None:
     assert line.cause.holds == line.cause.of == 7
 
 
-def test_the_same_seed_gives_the_same_text() -> None:
-    def wrong(x1: Any, h1: Any) -> Any:
-        return x1 * h1 * h1
+def test_the_seed_chooses_the_points() -> None:
+    def asked(seed: int) -> list[float]:
+        met = []
 
-    texts = {str(compare(network(POINT, ALICE)["L"], {"w1": wrong}, seed=seed)) for seed in (3, 3, 3)}
-    assert len(texts) == 1
+        def wrong(x1: Any, h1: Any) -> Any:
+            met.append(float(h1))
+            return x1 * h1 * h1
+
+        compare(network(POINT, ALICE)["L"], {"w1": wrong}, seed=seed)
+        return met
+
+    first, again, other = asked(3), asked(3), asked(4)
+    assert first == again
+    assert len(set(first)) == len(set(other)) == 7
+    assert set(first) & set(other) == {network(POINT, ALICE)["h1"].data}  # the given point
 
 
 def test_points_are_as_many_as_wanted() -> None:
@@ -622,7 +666,7 @@ def test_data_for_programs_hold_the_cause() -> None:
 # ---------------------------------------------------------------- sources
 
 
-def test_steps_of_one_s_own() -> None:
+def test_the_steps_of_finite_differences_can_be_given() -> None:
     x, z = Value(1.0, "x"), Value(2.0, "z")
     y = exp(x) + z * z * z
     coarse = {line.name: line for line in compare(y, steps={"x": 0.1}).lines}
@@ -653,7 +697,7 @@ def test_without_sources_by_hand_alone() -> None:
     assert math.isnan(comparison.lines[0].finite_difference)
     with pytest.raises(InputError, match="nothing to compare with"):
         compare(x * x, sources=())
-    with pytest.raises(InputError, match="'tensorflow' is none"):
+    with pytest.raises(InputError, match="'tensorflow' is not a source; choose from 'finite', 'torch' and 'jax'"):
         compare(x * x, sources=("tensorflow",))
 
 
@@ -685,6 +729,47 @@ ELSEWHERE = {
     "torch": {("atan2", 0.0), ("hypot", 0.0)},  # at (0, 0): torch gives 0 and nan
     "jax": {("pow", 0.0), ("pow_const", 0.0)},  # 0 ** 0: jax gives nan
 }
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+def test_every_primitive_has_a_spelling_in_the_library(library: Library) -> None:
+    """Those of any number of operands are computed with the table's own rules, out of the others."""
+    assert {name for name, row in TABLE.items() if row.primitive and not row.variadic} <= library.dialect.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if not row.variadic])
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+def test_every_row_is_written_as_a_function_of_the_library(library: Library, name: str) -> None:
+    text = written(name, library.dialect)
+    compile(text, name, "exec")
+    (function,) = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
+    assert function.name == name
+    assert [argument.arg for argument in function.args.args] == list(TABLE[name].operands)
+    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} - stored
+    assert read <= {library.name, *TABLE[name].operands}
+
+
+def test_a_library_that_differs_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for PyTorch, which need not be there: its derivatives are 0."""
+    pairs_met = []
+
+    def zeros(
+        library: Library, module: Any, graph: Graph, pairs: list[tuple[int, int]]
+    ) -> dict[tuple[int, int], float]:
+        pairs_met.append((library.name, module, pairs))
+        return dict.fromkeys(pairs, 0.0)
+
+    monkeypatch.setitem(LIBRARIES, "torch", LIBRARIES["torch"]._replace(modules=("math",), derivatives=zeros))
+    x = Value(3.0, "x")
+    comparison = compare(x * x, sources=("torch",))
+    assert pairs_met == [("torch", math, [(1, 0)])]
+    (line,) = comparison.lines
+    assert (line.agrees, line.kind, line.verdict) == (False, "differs", "differs: autograd 6, PyTorch 0")
+    assert line.libraries_agree == {"torch": False}
+    assert comparison.summary() == "Autograd and PyTorch disagree on 1 of 1: x."
+    assert "PyTorch does not confirm autograd on x." in str(compare(x * x, {"x": 6.0}, sources=("torch",)))
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import microgradnet as mg
 from microgradnet import Graph, InputError, Value, draw, grad, hessian, hvp, jacobian, jvp
 from microgradnet.extension import Operation, operation
-from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.ops import COMPARISONS, TABLE, row_of
 from microgradnet.rules import FLOATS, PARTIALS, RESULTS
 
 NUMBERS = st.floats(-3.0, 3.0)
@@ -191,15 +191,18 @@ def test_names_of_two_of_one_name() -> None:
 
 
 def test_the_row_of_an_operation() -> None:
-    assert TABLE[cube] is cube.row
+    assert row_of(cube) is cube.row
+    assert row_of("tanh") is TABLE["tanh"]
     assert cube not in TABLE
     assert (cube.row.name, cube.row.operands, cube.row.doc) == ("cube", ("x",), "The third power.")
     assert RESULTS[cube](2.0) == 8.0
     assert PARTIALS[cube](8.0, 2.0) == (12.0,)
-    assert FLOATS.__getattr__(cube)(2.0) == 8.0
     assert cube.row.value(None, 2.0) == 8.0
+    for without_row in ("cube", cube):
+        with pytest.raises(KeyError, match="cube"):
+            TABLE[without_row]
     with pytest.raises(KeyError, match="cube"):
-        TABLE["cube"]
+        row_of("cube")
     with pytest.raises(AttributeError, match="cube"):
         _ = FLOATS.cube
 

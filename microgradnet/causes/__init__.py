@@ -6,11 +6,12 @@ changed in it), `search` (all these in a fixed order).
 """
 
 from microgradnet.causes.arrangements import formula_for
-from microgradnet.causes.facts import Cause, Computation, Diagnosis, Point, agree, same_but_for_ones
+from microgradnet.causes.facts import KINDS, Cause, Computation, Diagnosis, Point, agree, same_but_for_ones
 from microgradnet.causes.replay import computed
 from microgradnet.causes.search import diagnose
 
 __all__ = [
+    "KINDS",
     "Cause",
     "Computation",
     "Diagnosis",

@@ -24,13 +24,14 @@ KINDS: dict[str, str] = {
     "zero": "by hand is 0 where the truth is not; no names",
     "sign": "minus the truth; no names, or (…, what this part should be) where only a part of it has the wrong sign",
     "number": "a number times the truth: (the number,), or where it comes from a size, (1/n = 1/8, n = 8, its name)",
-    "path": "a path of the sum over paths: (through what, missing | sign | twice | half | alone), or (…, times, how many)",
-    "factor": "a factor: (missing | extra, factor, [what it is, too]), or (swapped, the one that is there, the right one)",
+    "path": "a path of the sum over paths: (through what, missing | sign | twice | half | alone), or "
+    "(through what, times, number); the direct path goes through ''",
+    "factor": "a factor: (missing | extra, factor, [what it is, too]), or (swapped, the one there, the right one)",
     "operand": "one variable or term stands where another belongs: (got, wanted)",
     "operator": "one operator or function at one place: (got, wanted); wanted is `nothing` where it is too much",
     "constant": "one constant or exponent: (got, wanted)",
     "other": "it is another derivative: (that derivative, by what it is, [sign])",
-    "arrangement": "right numbers put together wrongly: (what was done,), (the right formula,), (index,), or (path, how)",
+    "arrangement": "right numbers put together wrongly: (what was done,), (right formula,), (index,), or (path, how)",
     "overwritten": "`=` where `+=` belongs: the line of what is lost, and the line by which it is, as text",
     "update": "an update that is no common multiple of its gradient: (parameter, missing | sign | twice | replaced | "
     "other multiple | other gradient | other, [names of the cause inside it, or of another parameter])",
@@ -72,7 +73,7 @@ class Computation(NamedTuple):
 
     `ops`: "" for a leaf. `operands`: numbers of earlier rows (int) and constants (float). `places`: where in the
     source a row was made, from the innermost call out; () if unknown. `outputs`: a row for each element of the
-    derivative, or -1 where it is a plain number, which then stands in `plain`. `reads`: for every name in sight the
+    derivative, or -1 where it is a plain number. `reads`: for every name in sight the
     rows that are its elements, {row: flat index}. The derivative is (output - offset).
     """
 
@@ -81,7 +82,6 @@ class Computation(NamedTuple):
     data: tuple[float, ...]
     places: tuple[tuple[Hashable, ...], ...]
     outputs: tuple[int, ...]
-    plain: tuple[float, ...]
     reads: Mapping[str, Mapping[int, int]]
     offset: tuple[float, ...]
 

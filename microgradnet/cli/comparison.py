@@ -108,7 +108,7 @@ def _file_of(what: str) -> tuple[str | None, str]:
         return what, ""
     path = what.rpartition(":")[0]
     if path and os.path.exists(path):  # a formula has no colon
-        raise InputError(f"{path}: is no Python file; the name of one ends in .py")
+        raise InputError(f"{path} is not a Python file; the name of one ends in .py")
     return None, ""
 
 
@@ -264,7 +264,7 @@ def _computed(text: str, numbers: Mapping[str, float]) -> Value:
             used |= {*names_in(of), *(CONSTANTS.keys() & numbers.keys())}
             result: Value = formula(of, values)
         if any(result is value for value in values.values()):
-            raise InputError(f"the formula {of!r:.60} is a name only; write one that computes something")
+            raise InputError(f"the formula {of!r:.60} is only a name; write one that computes something")
         result.label = label or ("L" if "L" not in values else "result")
         values[result.label] = result
     if not used:

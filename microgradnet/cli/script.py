@@ -37,7 +37,7 @@ def running(path: str) -> Iterator[dict[str, Any]]:
     """Run the file as the program `__main__`, and give its names; it stays the main module until the block ends.
 
     `sys.argv`, `sys.path`, the main module and the current folder are put back. The file's output goes where output
-    goes. Raises InputError where the file cannot be read, is no Python, or raises (SystemExit, too).
+    goes. Raises InputError where the file cannot be read, is not Python, or raises (SystemExit, too).
     """
     source = _source(path)
     code = _compiled(path, source)
@@ -63,14 +63,14 @@ def running(path: str) -> Iterator[dict[str, Any]]:
 
 def _source(path: str) -> str:
     if os.path.isdir(path):
-        raise InputError(f"{path}: is a folder; give the Python file in it")
+        raise InputError(f"{path} is a folder; give the Python file in it")
     try:
         with open(path, "rb") as file:
             return decode_source(file.read())
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check its name and folder") from None
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: this is no Python, or not in the encoding that it names: {_said(error)}") from None
+        raise InputError(f"{path}: this is not Python, or not in the encoding that it names: {_said(error)}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -80,9 +80,9 @@ def _compiled(path: str, source: str) -> CodeType:
         return compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
-        raise InputError(f"{path}{where}: this is no Python: {error.msg}; try: python {path}") from None
+        raise InputError(f"{path}{where}: this is not Python: {error.msg}; try: python {path}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path}: this is no Python that can be read: {_said(error)}") from None
+        raise InputError(f"{path}: this is not Python that can be read: {_said(error)}") from None
 
 
 def _execute(path: str, code: CodeType, main: ModuleType) -> None:
@@ -277,8 +277,7 @@ def derivations(path: str) -> list[tuple[str, list[str]]]:
 
     A method is named by an object that the file makes of its class, where it makes one.
     """
-    from microgradnet.comparison.naming import parse_derivative
-    from microgradnet.diagnosis.pairing import LOSSES
+    from microgradnet.comparison.naming import LOSSES, parse_derivative
 
     source = _source(path)
     codes = list(_codes(_compiled(path, source)))

@@ -16,13 +16,13 @@ from microgradnet.graph import Graph
 from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.rules import FLOATS, PARTIALS
 
-__all__ = ["ROUNDING", "moved", "noise", "tied", "tolerances", "up_to"]
+__all__ = ["NORMAL", "ROUNDING", "moved", "noise", "tied", "tolerances", "up_to"]
 
 ROUNDING = 1e-11
 """The part of the sum of |path products| that rounding may take."""
 
-TINY = 2.0**-1022
-"""The smallest float with all its digits."""
+NORMAL = 2.0**-1022
+"""The smallest positive float with all its digits; smaller ones lose them one by one."""
 
 _STEPS = ("floor", "ceil", "trunc", "round")
 
@@ -66,7 +66,7 @@ def tolerances(graph: Graph, gradient: list[float]) -> list[float]:
         tolerance = 0.0 if path is None else ROUNDING * path + (wide - path)
         if not math.isfinite(tolerance):  # an infinite or nan derivative on the way: no scale to be had
             tolerance = ROUNDING * abs(exact) if math.isfinite(exact) else 0.0
-        last_digits = 4 * math.ulp(exact) if abs(exact) >= TINY else 1e-320  # below, floats have fewer digits
+        last_digits = 4 * math.ulp(exact) if abs(exact) >= NORMAL else 1e-320  # below, floats have fewer digits
         found.append(tolerance + last_digits if math.isfinite(exact) else tolerance)
     return found
 
@@ -91,7 +91,7 @@ def _wider(graph: Graph) -> list[float]:
 
 def _lost(x: float) -> float:
     """What may have been lost of a number that is so small."""
-    return 5e-324 if abs(x) < TINY else 0.0
+    return 5e-324 if abs(x) < NORMAL else 0.0
 
 
 def noise(graph: Graph) -> float:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from microgradnet.comparison.naming import parse_derivative
+from microgradnet.comparison.naming import LOSSES, parse_derivative
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
 from microgradnet.value import Value, number
@@ -170,7 +170,7 @@ class ByHand:
         if key in self._places:
             return root, self._place_of_label(key)
         known = {self._graph.names[place] for place in named_places(self._graph)}
-        read = parse_derivative(key, known, {"L", "loss"})
+        read = parse_derivative(key, known, LOSSES)
         if read is None:
             return None
         of, by = read

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.comparison.bounds import moved, noise, tied, tolerances, up_to
 from microgradnet.comparison.by_hand import Answer, Asked, ByHand
-from microgradnet.comparison.evidence import evidence, places
+from microgradnet.comparison.evidence import evidence, nearby_points
 from microgradnet.comparison.libraries import LIBRARIES, derivatives
-from microgradnet.comparison.verdicts import SHARP, Opinion, Verdict, by_differences, judge, shown
+from microgradnet.comparison.verdicts import SHARP, Kind, Opinion, Verdict, by_differences, in_a_tie, judge, shown
 from microgradnet.display import Shown, Table
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
@@ -46,7 +46,7 @@ class Line(NamedTuple):
     `finite_difference` is nan where there is none, `finite_error` says how far it can be trusted, and `finite_agrees`
     whether it confirms autograd as far as that. `libraries`: derivatives by "torch" and "jax"; `libraries_agree`:
     whether they confirm autograd (None where they differ at a tie). `cause`: why by hand differs, where that was
-    looked for.
+    looked for. `kind`: that of the verdict, see `verdicts.Kind`.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Line(NamedTuple):
     libraries: Mapping[str, float]
     libraries_agree: Mapping[str, bool | None]
     cause: Cause | None
+    kind: Kind
 
     @property
     def title(self) -> str:
@@ -107,7 +108,7 @@ class Comparison(Shown):
             if differences:
                 row.append("-" if math.isnan(line.finite_difference) else shown(line.finite_difference, 7))
             rows.append([*row, *[shown(line.libraries[source], 9) for source in others], line.verdict])
-        heads = [*["by hand"] * hand, *["finite diff."] * differences, *[LIBRARIES[source] for source in others]]
+        heads = [*["by hand"] * hand, *["finite diff."] * differences, *[LIBRARIES[source].title for source in others]]
         styles = {True: "good", False: "bad", None: None}
         return Table(
             ["parameter", "autograd", *heads, "verdict"],
@@ -130,7 +131,7 @@ class Comparison(Shown):
         said = [("Finite differences do", [self._short(line) for line in self.lines if line.finite_agrees is False])]
         for source in self.sources:
             doubts = [self._short(line) for line in self.lines if line.libraries_agree.get(source) is False]
-            said.append((f"{LIBRARIES.get(source, source)} does", doubts))
+            said.append((f"{_SOURCE_NAMES[source]} does", doubts))
         return [f"{who} not confirm autograd on {_some(names)}." for who, names in said if names]
 
     def summary(self) -> str:
@@ -138,7 +139,7 @@ class Comparison(Shown):
         wrong = [self._short(line) for line in self.lines if line.agrees is False]
         unclear = [self._short(line) for line in self.lines if line.agrees is None]
         n, decided = len(self.lines), len(self.lines) - len(unclear)
-        other = "by hand" if self.has_by_hand else _listed([_SOURCE_NAMES.get(s, s) for s in self.sources])
+        other = "by hand" if self.has_by_hand else _listed([_SOURCE_NAMES[s] for s in self.sources])
         if not n:
             return "Nothing was compared."
         if not decided:
@@ -166,7 +167,7 @@ def _said(cause: Cause) -> str:
     return cause.text() if cause.holds else cause.sentence
 
 
-_SOURCE_NAMES = {"finite": "finite differences", **LIBRARIES}
+_SOURCE_NAMES = {"finite": "finite differences", **{name: library.title for name, library in LIBRARIES.items()}}
 
 
 def compare(
@@ -266,7 +267,7 @@ class _Part:
     def differences(self, by: int, width: float | None) -> Opinion:
         """The finite difference, held against autograd."""
         if by >= len(self.graph):
-            return Opinion(0.0, 0.0, True, "equal")
+            return Opinion(0.0, 0.0, True, "equal", "equal")
         autograd, bound = self.derivative(by)
         x = float(self.graph.data[by])
         scale = abs(float(self.graph.data[-1])) / max(1.0, abs(x))
@@ -293,11 +294,23 @@ def _line(
     else:
         verdict = _without_hand(part, asked.by, opinion, others, confirms)
     return Line(
-        name, autograd, answer.number if answer is not None else None,
-        opinion.value if opinion is not None else math.nan, opinion.agrees if opinion is not None else None,
-        bound, verdict.agrees, verdict.words, part.graph.names[-1], verdict.ulps, verdict.relative,
-        opinion.error if opinion is not None else math.inf, others, confirms, None,
-    )  # fmt: skip
+        name=name,
+        autograd=autograd,
+        by_hand=answer.number if answer is not None else None,
+        finite_difference=opinion.value if opinion is not None else math.nan,
+        finite_agrees=opinion.agrees if opinion is not None else None,
+        bound=bound,
+        agrees=verdict.agrees,
+        verdict=verdict.words,
+        of=part.graph.names[-1],
+        ulps=verdict.ulps,
+        relative=verdict.relative,
+        finite_error=opinion.error if opinion is not None else math.inf,
+        libraries=others,
+        libraries_agree=confirms,
+        cause=None,
+        kind=verdict.kind,
+    )
 
 
 def _without_hand(
@@ -307,15 +320,17 @@ def _without_hand(
     autograd, bound = part.derivative(by)
     doubts = [source for source, agrees in confirms.items() if agrees is False]
     if doubts:
-        verdict = judge(autograd, others[doubts[0]], bound)
-        return verdict._replace(agrees=False, words=verdict.words.replace("by hand", LIBRARIES[doubts[0]]))
+        return judge(autograd, others[doubts[0]], bound, other=LIBRARIES[doubts[0]].title)._replace(agrees=False)
     if opinion is not None and (opinion.agrees is not None or True not in confirms.values()):
-        return judge(autograd, opinion.value, math.inf)._replace(agrees=opinion.agrees, words=opinion.words)
+        verdict = judge(autograd, opinion.value, math.inf)
+        return verdict._replace(agrees=opinion.agrees, kind=opinion.kind, words=opinion.words)
     source = next((s for s, agrees in confirms.items() if agrees), None)
     if source is None or math.isnan(autograd):
         verdict = judge(autograd, next(iter(others.values())), bound)
         tie = tied(part.graph, by)
-        return verdict._replace(agrees=None, words=f"at a tie: {tie} has a kink here" if tie else verdict.words)
+        if tie is None:
+            return verdict._replace(agrees=None)
+        return verdict._replace(agrees=None, kind="tie", words=in_a_tie(tie))
     return judge(autograd, others[source], max(bound, SHARP * abs(autograd)))
 
 
@@ -333,13 +348,13 @@ def _confirms(part: _Part, by: int, x: float) -> bool | None:
 
 def _explain(lines: list[Line], asked: list[Asked], hand: ByHand, graph: Graph, points: int, seed: int) -> None:
     """Ask why derivatives by hand differ, and write it into their lines."""
-    wrong = [i for i, line in enumerate(lines) if line.agrees is False and line.verdict.startswith("differs")]
+    wrong = [i for i, line in enumerate(lines) if line.agrees is False and line.kind == "differs"]
     wrong = [i for i in wrong if not math.isnan(lines[i].relative)][:MOST_CAUSES]
     if not wrong:
         return
     from microgradnet.causes import diagnose
 
-    looked_at = places(graph, hand, points, seed)
+    looked_at = nearby_points(graph, hand, points, seed)
     for i in wrong:
         cause = diagnose(evidence(asked[i], looked_at)).cause
         lines[i] = lines[i]._replace(cause=cause)
@@ -359,7 +374,7 @@ def _known_sources(sources: Iterable[str]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(sources))
     unknown = [source for source in found if source not in ("finite", *LIBRARIES)]
     if unknown:
-        raise InputError(f"sources: {unknown[0]!r:.40} is none; there are 'finite', 'torch' and 'jax'")
+        raise InputError(f"sources: {unknown[0]!r:.40} is not a source; choose from 'finite', 'torch' and 'jax'")
     return found
 
 

@@ -21,7 +21,7 @@ from microgradnet.ops import TABLE
 if TYPE_CHECKING:
     from microgradnet.causes import Computation, Point
 
-__all__ = ["Place", "evidence", "places"]
+__all__ = ["AtPoint", "evidence", "nearby_points"]
 
 SCALES = (1.0, 1.0, 0.4, 0.1)
 """The leaves of the points are made smaller by these in turn."""
@@ -36,7 +36,7 @@ NO_LETTER = {"neg", "abs", "sign", "floor", "ceil", "trunc", "round", "pow_const
 """Operations of one operand whose derivative nobody writes as f'(x)."""
 
 
-class Place:
+class AtPoint:
     """A graph at one point, and what is computed of it there, once for all derivatives."""
 
     def __init__(self, graph: Graph, answers: Mapping[object, Answer], asked: list[Asked]) -> None:
@@ -72,9 +72,9 @@ class Place:
         return self._local[of]
 
 
-def places(graph: Graph, by_hand: ByHand, count: int, seed: int) -> list[Place]:
+def nearby_points(graph: Graph, by_hand: ByHand, count: int, seed: int) -> list[AtPoint]:
     """The graph's own point and `count` - 1 others near it, fewer where by hand or the graph has no number there."""
-    found = [Place(graph, by_hand.answers(graph), by_hand.asked)]
+    found = [AtPoint(graph, by_hand.answers(graph), by_hand.asked)]
     if not any(asked.varies for asked in by_hand.asked):
         return found
     count = max(2, min(count, MOST_ROWS // len(graph)))
@@ -89,13 +89,13 @@ def places(graph: Graph, by_hand: ByHand, count: int, seed: int) -> list[Place]:
         try:
             other = moved(graph, numbers)
             if math.isfinite(other.data[-1]):
-                found.append(Place(other, by_hand.answers(other), by_hand.asked))
+                found.append(AtPoint(other, by_hand.answers(other), by_hand.asked))
         except Exception:  # outside of the domain of the graph or of the user's function: another point will do
             continue
     return found
 
 
-def evidence(asked: Asked, points: list[Place]) -> list[Point]:
+def evidence(asked: Asked, points: list[AtPoint]) -> list[Point]:
     """All that is known of one derivative by hand at the points where it is known."""
     return [_point(asked, point) for point in points if asked.key in point.answers]
 
@@ -116,25 +116,25 @@ def _indices(graph: Graph) -> set[int]:
 # --- one point --------------------------------------------------------------------------------------------------------
 
 
-def _point(asked: Asked, place: Place) -> Point:
+def _point(asked: Asked, at: AtPoint) -> Point:
     from numpy import array
 
     from microgradnet.causes import Point
 
     of, by = asked.of, asked.by
-    answer, adjoints, graph = place.answers[asked.key], place.adjoints(of), place.graph
+    answer, adjoints, graph = at.answers[asked.key], at.adjoints(of), at.graph
     above = graph.names[of]
-    sight = _in_sight(of, by, place)
+    sight = _in_sight(of, by, at)
     inside = [p for p in sight if p <= of and p != by and adjoints[p] is not None]
     known = set(named_places(graph))
     return Point(
         by_hand=array(answer.number),
         autograd=array(adjoints[by] or 0.0 if by <= of else 0.0),
-        tolerance=array(place.bounds(of)[by] if by <= of else 0.0),
+        tolerance=array(at.bounds(of)[by] if by <= of else 0.0),
         values={graph.names[p]: array(float(graph.data[p])) for p in sight if p in known},
-        derivatives={f"∂{above}/∂{place.named[p]}": array(adjoints[p]) for p in inside if p != of},
-        factors={name: array(x) for name, x in _factors(of, by, sight, place).items()},
-        paths={name: array(x) for name, x in _paths(of, by, sight, place).items()},
+        derivatives={f"∂{above}/∂{at.named[p]}": array(adjoints[p]) for p in inside if p != of},
+        factors={name: array(x) for name, x in _factors(of, by, sight, at).items()},
+        paths={name: array(x) for name, x in _paths(of, by, sight, at).items()},
         sizes={},
         computation=_computation(answer),
     )
@@ -158,31 +158,31 @@ def _local(graph: Graph, place: int, stops: Mapping[int, str]) -> dict[int, floa
     return {node: x for node, x in found.items() if node in stops}
 
 
-def _in_sight(of: int, by: int, place: Place) -> list[int]:
+def _in_sight(of: int, by: int, at: AtPoint) -> list[int]:
     """The named nodes that a slip on the way from B to A could have to do with, in the order of the graph: those on
     the way, what they are made of, and others near B, until there are enough."""
-    depends = _descendants(place.graph, by, of)
-    way = [p for p in place.named if p in depends]
+    depends = _descendants(at.graph, by, of)
+    way = [p for p in at.named if p in depends]
     chosen = dict.fromkeys([of, by, *way[: MOST_NAMES // 2], *way[-(MOST_NAMES // 4) :]])
-    for p in sorted(place.named, key=lambda p: (p not in depends, abs(p - by))):
+    for p in sorted(at.named, key=lambda p: (p not in depends, abs(p - by))):
         if len(chosen) >= MOST_NAMES:
             break
         chosen[p] = None
     return sorted(chosen)
 
 
-def _factors(of: int, by: int, sight: list[int], place: Place) -> dict[str, float]:
+def _factors(of: int, by: int, sight: list[int], at: AtPoint) -> dict[str, float]:
     """Local derivatives between named nodes; those on the way from B to A come first."""
-    graph = place.graph
+    graph = at.graph
     depends = _descendants(graph, by, of)
     found: dict[bool, dict[str, float]] = {True: {}, False: {}}
     for c in sight:
-        local = place.local(c)
+        local = at.local(c)
         for d in sight:
             if d in local and (c, d) != (of, by):
                 name = _slope(graph, c, d) or f"∂{graph.names[c]}/∂{graph.names[d]}"
                 found[c in depends and d in depends][name] = local[d]
-        if (inner := _slope_inside(graph, c, place)) is not None:
+        if (inner := _slope_inside(graph, c, at)) is not None:
             found[c in depends][inner[0]] = inner[1]
     return found[True] | found[False]
 
@@ -193,10 +193,10 @@ def _slope(graph: Graph, c: int, d: int) -> str | None:
     return f"{_letter(graph.operations[c])}'({graph.names[d]})" if operands == [d] and _has_letter(graph, c) else None
 
 
-def _slope_inside(graph: Graph, c: int, place: Place) -> tuple[str, float] | None:
+def _slope_inside(graph: Graph, c: int, at: AtPoint) -> tuple[str, float] | None:
     """The slope of a function whose operand has no name, by that of its result."""
     operands = [o for o in graph.operands[c] if o.__class__ is int]
-    if not _has_letter(graph, c) or len(operands) != 1 or operands[0] in place.named:
+    if not _has_letter(graph, c) or len(operands) != 1 or operands[0] in at.named:
         return None
     slope = next(p for p in graph.partials(c) if p is not None) if any(graph.partials(c)) else 0.0
     return f"{_letter(graph.operations[c])}' in {graph.names[c]}", slope
@@ -219,13 +219,13 @@ def _descendants(graph: Graph, by: int, of: int) -> set[int]:
     return depends
 
 
-def _paths(of: int, by: int, sight: list[int], place: Place) -> dict[str, float]:
+def _paths(of: int, by: int, sight: list[int], at: AtPoint) -> dict[str, float]:
     """The parts of ∂A/∂B by the named node through which they go first from B; "" is the direct one."""
-    adjoints = place.adjoints(of)
+    adjoints = at.adjoints(of)
     found: dict[str, float] = {}
     for c in sight:
-        if by < c <= of and by in place.local(c) and (adjoint := adjoints[c]) is not None:
-            found["" if c == of else place.named[c]] = adjoint * place.local(c)[by]
+        if by < c <= of and by in at.local(c) and (adjoint := adjoints[c]) is not None:
+            found["" if c == of else at.named[c]] = adjoint * at.local(c)[by]
     return found
 
 
@@ -245,7 +245,6 @@ def _computation(answer: Answer) -> Computation | None:
         data=tuple(map(float, graph.data)),
         places=tuple((("row", row, op),) for row, op in enumerate(graph.operations)),
         outputs=(len(graph) - 1,),
-        plain=(answer.number,),
         reads={name: {graph.number(leaf): 0} for name, leaf in answer.leaves.items() if leaf in graph},
         offset=(0.0,),
     )

@@ -10,7 +10,7 @@ from functools import cache, partial, reduce
 from importlib import import_module
 from operator import add
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
@@ -18,43 +18,53 @@ from microgradnet.notation import JAX, SYMBOLS, TORCH, Dialect, Symbol
 from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.rules import function_source, statements
 
-__all__ = ["LIBRARIES", "derivatives"]
+__all__ = ["LIBRARIES", "Library", "derivatives", "written"]
 
-LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
-"""The sources that are libraries, and what people call them."""
-
-Wanted = Iterable[tuple[int, int]]
+Pair = tuple[int, int]
+"""The places of A and B in ∂A/∂B."""
 
 
-def derivatives(library: str, graph: Graph, wanted: Wanted) -> dict[tuple[int, int], float]:
+class Library(NamedTuple):
+    """What is done in a library's own way: its `name` in Python, what people call it (`title`), the `modules` that are
+    imported, the `dialect` in which a row is written, and on the library's numbers the `peak` (the largest of several,
+    a number without a derivative), the `plain` float that one is, and the `derivatives` of a graph for pairs."""
+
+    name: str
+    title: str
+    modules: tuple[str, ...]
+    dialect: Dialect
+    peak: Callable[[Any, tuple[Any, ...]], Any]
+    plain: Callable[[Any], float]
+    derivatives: Callable[[Library, Any, Graph, list[Pair]], dict[Pair, float]]
+
+
+def derivatives(library: str, graph: Graph, wanted: Iterable[Pair]) -> dict[Pair, float]:
     """∂A/∂B for each pair of places (A, B), by the library's own automatic differentiation, in float64.
 
     Raises InputError where the library is not installed, or has no function for an operation of the graph.
     """
-    pairs = list(dict.fromkeys(wanted))
-    return (_by_torch if library == "torch" else _by_jax)(_installed(library), graph, pairs)
+    chosen = LIBRARIES[library]
+    return chosen.derivatives(chosen, _installed(chosen), graph, list(dict.fromkeys(wanted)))
 
 
-def _installed(library: str) -> Any:
+def _installed(library: Library) -> Any:
     try:
-        module = import_module(library)
-        if library == "jax":
-            import_module("jax.scipy.special")
+        module, *_ = map(import_module, library.modules)
         return module
     except ImportError:
         raise InputError(
-            f"sources: {library!r} ({LIBRARIES[library]}) is not installed; pip install 'microgradnet[{library}]'"
+            f"sources: {library.name!r} ({library.title}) is not installed; pip install 'microgradnet[{library.name}]'"
         ) from None
 
 
 # --- PyTorch --------------------------------------------------------------------------------------------------------
 
 
-def _by_torch(torch: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+def _by_torch(library: Library, torch: Any, graph: Graph, pairs: list[Pair]) -> dict[Pair, float]:
     def number(x: float) -> Any:
         return torch.tensor(x, dtype=torch.float64)
 
-    functions = _Functions("torch", lambda x: float(x.detach()) if hasattr(x, "detach") else float(x))
+    functions = _Functions(library, torch)
     with torch.enable_grad():
         nodes = _computed(
             graph,
@@ -63,7 +73,7 @@ def _by_torch(torch: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tu
             constant=number,
             condition=lambda x: torch.tensor(bool(x)),
         )
-        found: dict[tuple[int, int], float] = {}
+        found: dict[Pair, float] = {}
         for of in dict.fromkeys(of for of, _ in pairs):
             places = [by for a, by in pairs if a == of and nodes[by].requires_grad]
             answers: Iterable[Any] = ()
@@ -75,10 +85,18 @@ def _by_torch(torch: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tu
     return {pair: found.get(pair, 0.0) for pair in pairs}
 
 
+def _torch_plain(x: Any) -> float:
+    return float(x.detach()) if hasattr(x, "detach") else float(x)
+
+
+def _torch_peak(torch: Any, x: tuple[Any, ...]) -> float:
+    return max(map(_torch_plain, x))
+
+
 # --- JAX --------------------------------------------------------------------------------------------------------------
 
 
-def _by_jax(jax: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+def _by_jax(library: Library, jax: Any, graph: Graph, pairs: list[Pair]) -> dict[Pair, float]:
     # double precision in this thread and for this block only; before jax 0.8 it stood in jax.experimental
     home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
     with home.enable_x64(True):
@@ -86,7 +104,7 @@ def _by_jax(jax: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[
         leaves = [place for place, op in enumerate(graph.operations) if not op]
         inner = [by for by in dict.fromkeys(by for _, by in pairs) if graph.operations[by]]
         roots = list(dict.fromkeys(of for of, _ in pairs))
-        functions = _Functions("jax", float)
+        functions = _Functions(library, jax)
 
         def outputs(numbers: list[Any], beside: list[Any]) -> list[Any]:
             given = dict(zip(leaves, numbers, strict=True))
@@ -102,12 +120,16 @@ def _by_jax(jax: Any, graph: Graph, pairs: list[tuple[int, int]]) -> dict[tuple[
 
         start = [double(graph.data[place]) for place in leaves], [double(0.0) for _ in inner]
         _, pull = jax.vjp(outputs, *start)
-        found: dict[tuple[int, int], float] = {}
+        found: dict[Pair, float] = {}
         for row, of in enumerate(roots):
             of_leaves, of_inner = pull([double(float(i == row)) for i in range(len(roots))])
             adjoints = dict(zip([*leaves, *inner], [*of_leaves, *of_inner], strict=True))
             found |= {(a, by): float(adjoints[by]) for a, by in pairs if a == of}
         return found
+
+
+def _jax_peak(jax: Any, x: tuple[Any, ...]) -> Any:
+    return reduce(jax.numpy.maximum, [jax.lax.stop_gradient(v) for v in x])
 
 
 # --- a graph on tensors -----------------------------------------------------------------------------------------------
@@ -130,7 +152,7 @@ def _computed(
         elif op in COMPARISONS:
             node = COMPARISONS[op][1](*[nodes[o] if o.__class__ is int else constant(o) for o in operands])
         elif op not in TABLE:
-            raise InputError(f"sources: {functions.library!r} has no function for {graph.names[place]} ({op})")
+            raise InputError(f"sources: {functions.library.name!r} has no function for {graph.names[place]} ({op})")
         else:
             row = TABLE[op]
             letters = row.operands if not row.variadic else ("",) * len(operands)
@@ -149,10 +171,10 @@ def _computed(
 
 
 class _Functions:
-    """The functions of the table on a library's tensors: `_Functions("torch", float).exp(x)`."""
+    """The functions of the table on the numbers of a library."""
 
-    def __init__(self, library: str, plain: Callable[[Any], float]) -> None:
-        self.library, self.plain = library, plain
+    def __init__(self, library: Library, module: Any) -> None:
+        self.library, self.module, self.plain = library, module, library.plain
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in TABLE:
@@ -160,14 +182,11 @@ class _Functions:
         if name == "logsumexp":
             return self._logsumexp
         row = TABLE[name]
-        return partial(row.value, self) if row.variadic else _function(self.library, name)
+        return partial(row.value, self) if row.variadic else _function(self.library.name, name)
 
     def peak(self, x: tuple[Any, ...]) -> Any:
         """The largest operand as a number without a derivative."""
-        if self.library == "torch":
-            return max(map(self.plain, x))
-        jax: Any = import_module("jax")
-        return reduce(jax.numpy.maximum, [jax.lax.stop_gradient(v) for v in x])
+        return self.library.peak(self.module, x)
 
     def _logsumexp(self, *x: Any) -> Any:
         peak = self.peak(x)  # the table's own takes the largest out of the sum, and leaves its derivative to the rule
@@ -176,15 +195,25 @@ class _Functions:
 
 @cache
 def _function(library: str, name: str) -> Callable[..., Any]:
-    """A row of the table as a function on a library's tensors."""
-    dialect: Dialect = TORCH if library == "torch" else JAX
-    row = TABLE[name]
-    result = getattr(_Written(dialect), name)(*map(Symbol, row.operands))
-    source = function_source(name, row.operands, [*statements({"y": result}, dialect), "return y"])
+    """A row of the table as a function on a library's numbers."""
     namespace: dict[str, ModuleType] = {library: import_module(library)}
     functions: dict[str, Callable[..., Any]] = {}
-    exec(compile(source, f"<microgradnet {name} on {library}>", "exec"), dict(namespace), functions)
+    code = compile(written(name, LIBRARIES[library].dialect), f"<microgradnet {name} on {library}>", "exec")
+    exec(code, dict(namespace), functions)
     return functions[name]
+
+
+def written(name: str, dialect: Dialect) -> str:
+    """A row of the table, of a fixed number of operands, as the text of a function in a dialect.
+
+    >>> print(written("hypot", TORCH), end="")
+    def hypot(a, b):
+        y = torch.hypot(a, b)
+        return y
+    """
+    row = TABLE[name]
+    result = getattr(_Written(dialect), name)(*map(Symbol, row.operands))
+    return function_source(name, row.operands, [*statements({"y": result}, dialect), "return y"])
 
 
 class _Written:
@@ -199,3 +228,13 @@ class _Written:
             return lambda *operands: value(self, *operands)
         function: Callable[..., Any] = getattr(SYMBOLS, name)
         return function
+
+
+LIBRARIES = {
+    library.name: library
+    for library in (
+        Library("torch", "PyTorch", ("torch",), TORCH, _torch_peak, _torch_plain, _by_torch),
+        Library("jax", "JAX", ("jax", "jax.scipy.special"), JAX, _jax_peak, float, _by_jax),
+    )
+}
+"""The sources that are libraries."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-__all__ = ["parse_derivative"]
+__all__ = ["LOSSES", "parse_derivative"]
+
+LOSSES = ("loss", "L", "cost", "J", "total_loss", "loss_value", "error", "E", "l")
+"""Names that a loss goes by, the likeliest first."""
 
 _D = "dD∂"
 

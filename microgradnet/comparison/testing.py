@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from microgradnet import finite
 from microgradnet.comparison.bounds import noise, tied, tolerances
 from microgradnet.comparison.comparing import compare
-from microgradnet.comparison.verdicts import NEAR, SHARP, by_differences, judge_differences, shown
+from microgradnet.comparison.verdicts import NEAR, SHARP, Kind, Opinion, by_differences, judge_differences, shown
 from microgradnet.display import Shown, Table
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
@@ -53,7 +53,8 @@ def assert_gradients(loss: Value, by_hand: Any, **options: Any) -> None:
 
 class Checked(NamedTuple):
     """One derivative at one point: of which `order`, the `name` of what it is by, both numbers, how far the finite
-    difference can be trusted, and whether it confirms autograd (None: it cannot tell), in words too."""
+    difference can be trusted, and whether it confirms autograd (None: it cannot tell), in words (`verdict`) and as a
+    `kind` (see `verdicts.Kind`)."""
 
     order: int
     name: str
@@ -63,6 +64,7 @@ class Checked(NamedTuple):
     finite_error: float
     agrees: bool | None
     verdict: str
+    kind: Kind
 
 
 class GradientCheck(Shown):
@@ -106,7 +108,7 @@ class GradientCheck(Shown):
     def summary(self) -> str:
         """The verdict on all of it, in one sentence."""
         wrong = list(dict.fromkeys(f"{line.name}" for line in self.lines if line.agrees is False))
-        kinks = sum("kink" in line.verdict for line in self.lines)
+        kinks = sum(line.kind in ("kink", "tie") for line in self.lines)
         aside = f" {kinks} at a kink." if kinks else ""
         if wrong:
             return f"Autograd and finite differences disagree on {', '.join(wrong)}.{aside}"
@@ -200,9 +202,7 @@ def _first_order(
             scale=max(scale, size) if math.isfinite(size) else scale,
             again=partial(_slope, one, x, i), tie=partial(tied, graph, place) if place is not None else lambda: None,
         )  # fmt: skip
-        yield Checked(
-            1, f"∂{f}/∂{names[i]}", point, by_autograd, opinion.value, opinion.error, opinion.agrees, opinion.words
-        )
+        yield _checked(1, f"∂{f}/∂{names[i]}", point, by_autograd, opinion)
 
 
 def _second_order(
@@ -236,12 +236,18 @@ def _second_order(
             found = finite.richardson(component, 0.0, 2.0**-5)
             bound = 1e-10 * scale if abs(by_autograd) < SHARP * scale else SHARP * abs(by_autograd)
             bound += lost if math.isfinite(lost) else 0.0
-            agrees, words = judge_differences(
-                by_autograd, found, bound, scale, partial(finite.kink, component, 0.0, finite.STEP), lambda: tie,
-                partial(_near, one, x, v, i),
+            opinion = judge_differences(
+                by_autograd, found, bound, scale,
+                slopes=partial(finite.kink, component, 0.0, finite.STEP), tie=lambda: tie,
+                near=partial(_near, one, x, v, i),
             )  # fmt: skip
-            name = f"∂²{f}/∂{names[i]}∂d"
-            yield Checked(2, name, point, by_autograd, found.value, found.error + bound, agrees, words)
+            yield _checked(2, f"∂²{f}/∂{names[i]}∂d", point, by_autograd, opinion)
+
+
+def _checked(order: int, name: str, point: int, autograd: float, opinion: Opinion) -> Checked:
+    return Checked(
+        order, name, point, autograd, opinion.value, opinion.error, opinion.agrees, opinion.words, opinion.kind
+    )
 
 
 def _slope(one: Callable[[list[Any]], Any], x: list[float], place: int, to: float) -> float:

@@ -84,8 +84,8 @@ def check_derivation(
     for option, given in {**options, "seed": seed}.items():
         if option in open_ and given != {"iterations": 4, "points": 4, "seed": 0}.get(option):
             raise InputError(
-                f"{option}= is an option of check_derivation, and {function.__qualname__} has a parameter of that name: "
-                "give what is meant for the function by its place, before the options"
+                f"{option}= is an option of check_derivation, and {function.__qualname__} has a parameter of that "
+                "name: give what is meant for the function by its place, before the options"
             )
     try:
         inspect.signature(function).bind(*args, **kwargs)

@@ -48,7 +48,7 @@ def point_of_pair(run: Run, judged: Judged) -> Point:
         factors=_factors(run, forward, sight) if is_short else {},
         paths=_paths(run, forward, pair) if pair.seed_all else {},
         sizes=_sizes(sight),
-        computation=_computation(run, pair.nodes, pair.by_hand, sight.nodes, None, pair.event),
+        computation=_computation(run, pair.nodes, sight.nodes, None, pair.event),
     )
 
 
@@ -68,7 +68,7 @@ def point_of_update(run: Run, update: Update, rate: float) -> Point:
         factors={},
         paths={},
         sizes=_sizes(sight),
-        computation=_computation(run, update.nodes, before, sight.nodes, before, update.after),
+        computation=_computation(run, update.nodes, sight.nodes, before, update.after),
     )
 
 
@@ -220,9 +220,7 @@ def _directly_above(run: Run, by: set[int], named: set[int], top: int) -> set[in
 # --- the computation by hand -----------------------------------------------------------------------------------------
 
 
-def _computation(
-    run: Run, nodes: Any, plain: Any, names: dict[str, Any], offset: Any, event: Event
-) -> Computation | None:
+def _computation(run: Run, nodes: Any, names: dict[str, Any], offset: Any, event: Event) -> Computation | None:
     """The rows from which the derivative was computed, back to the forward pass and to derivatives before it."""
     tape, outputs = run.recording.tape, [int(n) for n in nodes.flat]
     known = [n for n in outputs if n >= 0]
@@ -252,12 +250,15 @@ def _computation(
         found = {place[int(n)]: i for i, n in enumerate(numbers.flat) if int(n) in place}
         if found:
             reads[name] = found
-    flat = [float(x) for x in plain.flat]
     return Computation(
-        tuple(ops), tuple(operands), tuple(data), tuple(_within(tape.places[n], event) for n in rows),
-        tuple(place.get(n, -1) for n in outputs), tuple(flat), reads,
-        tuple(flat) if offset is not None else (0.0,) * len(flat),
-    )  # fmt: skip
+        ops=tuple(ops),
+        operands=tuple(operands),
+        data=tuple(data),
+        places=tuple(_within(tape.places[n], event) for n in rows),
+        outputs=tuple(place.get(n, -1) for n in outputs),
+        reads=reads,
+        offset=(0.0,) * len(outputs) if offset is None else tuple(map(float, offset.flat)),
+    )
 
 
 def _within(places: tuple[Any, ...], event: Event) -> tuple[Any, ...]:

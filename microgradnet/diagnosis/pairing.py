@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from microgradnet.causes import same_but_for_ones
-from microgradnet.comparison.naming import parse_derivative
+from microgradnet.comparison.naming import LOSSES, parse_derivative
 from microgradnet.diagnosis.bytecode import is_literal
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Sweep, Tape
@@ -20,10 +20,7 @@ from microgradnet.diagnosis.versions import floats, holds_values, numbers_of, sh
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
-__all__ = ["A_CONSTANT", "LOSSES", "Loss", "Names", "Pair", "Pairing", "Unpaired", "pair_up"]
-
-LOSSES = ("loss", "L", "cost", "J", "total_loss", "loss_value", "error", "E", "l")
-"""Names that a loss goes by, the likeliest first."""
+__all__ = ["A_CONSTANT", "Loss", "Names", "Pair", "Pairing", "Unpaired", "pair_up"]
 
 A_CONSTANT = "a constant"
 """Why a step width such as dx = 0.01 is not compared."""

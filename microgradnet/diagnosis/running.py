@@ -6,10 +6,10 @@ import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from microgradnet.comparison.naming import parse_derivative
+from microgradnet.comparison.naming import LOSSES, parse_derivative
 from microgradnet.diagnosis.judging import Judged, judge
 from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
-from microgradnet.diagnosis.pairing import LOSSES, Loss, Names, Pairing, pair_up
+from microgradnet.diagnosis.pairing import Loss, Names, Pairing, pair_up
 from microgradnet.diagnosis.recording import Recording, record, undisturbed
 from microgradnet.diagnosis.updates import Second, Update, Updates, check_updates
 

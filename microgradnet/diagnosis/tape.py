@@ -12,19 +12,17 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from microgradnet.comparison.bounds import NORMAL, ROUNDING
 from microgradnet.graph import operands_of
 from microgradnet.value import Value
 
-__all__ = ["ROUNDING", "Sweep", "Tape"]
-
-ROUNDING = 1e-11
-"""The part of the sum of |path products| that rounding may take (as in `comparison`)."""
+__all__ = ["Sweep", "Tape"]
 
 UNIT = 2.0**-53
 """Half a unit in the last place of 1: how far a rounded result is from the true one, at most, as a part of itself."""
 
 
-TINY = 2.0**-1022 + 2.0**-1074 / ROUNDING
+TINY = NORMAL + 2.0**-1074 / ROUNDING
 """What a partial below the normal range counts in the sum of |path products|."""
 
 
@@ -120,7 +118,7 @@ class Tape:
                     sent = partial * upstream
                     adjoints[operand] = sent if so_far is None else so_far + sent
                     # below the normal range a partial is known to 5e-324 only, however large what follows
-                    sizes[operand] += (abs(partial) if abs(partial) > 2.0**-1022 else TINY) * size
+                    sizes[operand] += (abs(partial) if abs(partial) > NORMAL else TINY) * size
         return Sweep(adjoints, sizes)
 
     def ancestors(self, numbers: Iterable[int], borders: Collection[int]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.drawing import text
 from microgradnet.drawing.structure import Neuron, layers, neurons, uses
-from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.ops import COMPARISONS, row_of
 
 if TYPE_CHECKING:
     import graphviz
@@ -188,7 +188,7 @@ def _what(subject: _Subject, i: int) -> tuple[str, ...]:
 
 
 def _meaning(operation: str) -> tuple[str, ...]:
-    return (f"{operation}: {TABLE[operation].doc}",) if operation and operation not in COMPARISONS else ()
+    return (f"{operation}: {row_of(operation).doc}",) if operation and operation not in COMPARISONS else ()
 
 
 def _shown(x: float | bool, digits: int) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from microgradnet.display import visible
-from microgradnet.ops import COMPARISONS, TABLE
+from microgradnet.ops import COMPARISONS, row_of
 
 __all__ = ["in_label", "in_record", "in_tooltip", "number", "operation", "shorten"]
 
@@ -101,7 +101,7 @@ def operation(name: str, operands: Sequence[int | float], digits: int) -> tuple[
     if name in _INFIX:  # a dot alone in a box is easily overlooked, hence ×
         a, b = plain
         return (" ".join(part for part in (a, _INFIX[name], b) if part is not None),)
-    symbol = {"neg": "−"}.get(name, TABLE[name].symbol)
+    symbol = {"neg": "−"}.get(name, row_of(name).symbol)
     if all(p is None for p in plain):
         return (symbol,)
     if name in _SELECTED and all(p is None for p in plain[:-1]):
