@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
-from microgradnet.ops import COMPARISONS, nan, row_of
+from microgradnet.ops import COMPARISONS, TABLE, nan
 from microgradnet.rules import PARTIALS, RESULTS
 
 TYPE_CHECKING = False  # see ops
@@ -350,7 +350,7 @@ def apply(op: str, *operands: Any) -> Any:
     """
     condition = operands[:1] if op == "where" and operands[0].__class__ is Condition else ()
     operands = (*condition, *[operand(o, op) for o in operands[len(condition) :]])
-    row = row_of(op)
+    row = TABLE[op]
     if row.constants and op != "where":
         for letter, o in zip(row.operands, operands, strict=False):
             if letter in row.constants and o.__class__ is Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import types
 import zlib
 from collections import Counter
@@ -29,6 +30,11 @@ SCALES = (1.0, 0.4, 0.1, 0.4)
 
 DATA = ("x", "xs", "y", "ys", "inputs", "input", "data", "emb", "images", "features")
 """Names of what is not trained, though one may derive by it."""
+
+PARAMETERS = (
+    r"(w|b|c|g|k|u|v|theta|beta|gamma|scale|shift|emb|bn\w*|weights?|bias(es)?|embeddings?|kernel|filter)[\d_]*$"
+)
+"""Names of what is trained, for a derivative that is computed and used for nothing."""
 
 ENOUGH_NODES = 200_000
 """Of a long run fewer others are made, at least one: its arrays have elements enough to tell."""
@@ -192,6 +198,8 @@ class Reporter:
             return []
         findings: dict[tuple[types.CodeType, int], _Timed] = {}
         for second in self.first.seconds:
+            if second.is_decay():
+                continue
             after, meant = second.after, self._whose(second)
             said = f", by the gradient of {meant}, which is never updated" if meant else ""
             names = (after.name, "twice", meant) if meant else (after.name, "twice")
@@ -250,6 +258,7 @@ class Reporter:
                 continue  # the same numbers under another name
             in_same_object = by.scope.kind != "frame" and by.scope.number in objects
             stands_alone = by.scope.kind == "frame" and not any(n == self._owner(by) for n in objects)
+            stands_alone = stands_alone and re.match(PARAMETERS, by.base.lower()) is not None
             if in_same_object or _stem(by.base) in stems or (stands_alone and not self._is_used(pair)):
                 found.setdefault(by.name, pair)
         return found
@@ -351,6 +360,8 @@ def _checked(group: list[Judged]) -> Checked:
         verdict = "wrong"
     elif "spoiled" in verdicts:
         verdict = "right but for earlier faults"
+    elif "otherwise" in verdicts:
+        verdict = "means something else; what comes of it is right"
     elif "equal" in verdicts:
         exact = all((j.by_hand == j.pair.autograd)[j.decided].all() for j in group)
         verdict = "equal to the last bit" if exact else "equal to rounding"

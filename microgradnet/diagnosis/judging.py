@@ -6,14 +6,17 @@ its place), and what was computed from it computed anew: what is right then was 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from microgradnet.causes import computed
+from microgradnet.diagnosis.bytecode import mentioned
 from microgradnet.diagnosis.pairing import Pair, Pairing
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Tape
-from microgradnet.diagnosis.updates import Second, Update
+from microgradnet.diagnosis.updates import Second, Update, check_updates
 from microgradnet.diagnosis.versions import numbers_of
+from microgradnet.value import Value
 
 __all__ = ["Judged", "judge"]
 
@@ -28,13 +31,16 @@ class Judged(NamedTuple):
     by_hand: Any
     decided: Any  # bools: which elements can be decided
     wrong: Any  # bools
-    original: str  # "equal", "wrong", "undecided": of the numbers as the code computed them
+    original: str  # "equal", "wrong", "undecided", "otherwise": of the numbers as the code computed them
 
     @property
     def verdict(self) -> str:
-        """ "equal", "wrong" (by itself), "spoiled" (by a wrong one before it), "undecided" or "shape"."""
+        """ "equal", "wrong" (by itself), "spoiled" (by a wrong one before it), "otherwise" (not what its name says, but
+        all that is computed from it is right), "undecided" or "shape"."""
         if self.pair.wanted_shape is not None:
             return "shape"
+        if self.original == "otherwise":
+            return "otherwise"
         if self.wrong.any():
             return "wrong"
         if self.original == "wrong":
@@ -42,17 +48,72 @@ class Judged(NamedTuple):
         return "equal" if self.decided.any() else "undecided"
 
 
-def judge(recording: Recording, pairing: Pairing) -> tuple[list[Judged], list[Update], list[Second]]:
-    """Verdicts on the pairs, in the order of the run; the updates; and those that came twice in a step."""
-    return _Corrected(recording, pairing).run()
+def judge(
+    recording: Recording, pairing: Pairing, parameters: Collection[str]
+) -> tuple[list[Judged], list[Update], list[Second]]:
+    """Verdicts on the pairs, in the order of the run; the updates; and those that came twice in a step.
+
+    `parameters`: bases of what was lifted.
+    """
+    everything = frozenset(pair.event.time for pair in pairing.pairs)
+    judged, updates, seconds = _Corrected(recording, pairing, everything).run()
+    if all(one.original != "otherwise" for one in judged):
+        return judged, updates, seconds
+    otherwise = _meant_otherwise(recording, pairing, judged, updates, parameters)
+    return _Corrected(recording, pairing, otherwise).run()
+
+
+def _meant_otherwise(
+    recording: Recording, pairing: Pairing, judged: list[Judged], updates: list[Update], parameters: Collection[str]
+) -> frozenset[int]:
+    """The events of derivatives that are not what their name says, but from which everything comes out right.
+
+    Many write dZ for the derivative of one example, and divide by their number in dW; or do for the derivative with
+    respect to what is inside of o's sigmoid. What comes out in the end, the derivatives by parameters, or updates with
+    a learning rate that the code has, tells that this is meant.
+    """
+    tape = recording.tape
+    ends = {True: set[int](), False: set[int]()}
+    for one in judged:
+        if one.pair.is_of_loss and one.pair.by.base in parameters and one.original != "undecided":
+            ends[one.original == "equal"].update(int(n) for n in one.pair.nodes.flat if n >= 0)
+    checked = check_updates(updates)
+    rates = _numbers_in(recording)
+    wrong = {id(update) for update, _ in checked.wrong}
+    moved = {True: set[int](), False: set[int]()}
+    for step in checked.steps:
+        of_code = step.rate is not None and any(abs(step.rate + rate) <= 1e-9 * rate for rate in rates)
+        for update in step.updates if step.rate is not None else ():
+            is_right = id(update) not in wrong and of_code
+            moved[is_right].update(int(n) for n in update.nodes.flat)
+    stops = pairing.stops
+    right = set(tape.ancestors(ends[True], stops)) | set(tape.ancestors(moved[True], stops - moved[True]))
+    bad = set(tape.ancestors(ends[False] - right, stops)) | set(tape.ancestors(moved[False], stops - moved[False]))
+    found = set()
+    for one in judged:
+        nodes = {int(n) for n in one.pair.nodes.flat if n >= 0}
+        used = nodes if not nodes <= ends[True] | ends[False] else set()  # an end by itself says nothing for itself
+        used = used or (nodes & set(tape.ancestors(moved[True], stops - moved[True])))
+        if one.original == "otherwise" and used and used <= right and not used & bad:
+            found.add(one.pair.event.time)
+    return frozenset(found)
+
+
+def _numbers_in(recording: Recording) -> list[float]:
+    """Positive numbers that the code has: those of variables, and constants."""
+    found = {event.version for event in recording.events if event.version.__class__ in (float, int)}
+    found |= {event.version.data for event in recording.events if event.version.__class__ is Value}
+    for code in {event.code for event in recording.events}:
+        found |= {c for c in code.co_consts if c.__class__ in (float, int)}
+    return [float(x) for x in found if x > 0]
 
 
 class _Corrected:
     """One pass over the tape in which derivatives that are wrong get autograd's numbers."""
 
-    def __init__(self, recording: Recording, pairing: Pairing) -> None:
+    def __init__(self, recording: Recording, pairing: Pairing, left: Collection[int]) -> None:
         self.tape: Tape = recording.tape
-        self.pairing = pairing
+        self.pairing, self.left = pairing, left  # the events of derivatives that are left as they are
         self.fixed: dict[int, float] = {}
         self.done = 0
 
@@ -99,7 +160,12 @@ class _Corrected:
                 corrected.flat[place] = self.fixed[number]
         decided, wrong = decide(corrected, pair.autograd, pair.tolerance)
         first_decided, first_wrong = decide(pair.by_hand, pair.autograd, pair.tolerance)
+        if {"clip", "minimum", "maximum", "min", "max"} & mentioned(pair.event.code, pair.event.line):
+            wrong &= ~_clipped(corrected, pair.autograd, wrong)
+            first_wrong &= ~_clipped(pair.by_hand, pair.autograd, first_wrong)
         original = "wrong" if first_wrong.any() else "equal" if first_decided.any() else "undecided"
+        if original == "wrong" and pair.event.time in self.left:
+            return Judged(pair, corrected, decided & ~wrong, wrong & False, "otherwise")
         if original == "wrong":
             for number, truth in zip(pair.nodes.flat, pair.autograd.flat, strict=True):
                 if number >= 0 and number not in self.pairing.stops:
@@ -135,6 +201,15 @@ class _Corrected:
             borders |= {int(n) for n in pair.nodes.flat if n >= 0}
         older = set(self.tape.ancestors(made, borders - made)) - borders
         return any(number < old.min() and self.tape.operands[number] for number in older)
+
+
+def _clipped(by_hand: Any, autograd: Any, wrong: Any) -> Any:
+    """Which of the wrong elements are all of one size, smaller than the truth and of its sign: a clipped gradient."""
+    import numpy
+
+    largest = abs(by_hand[wrong]).max(initial=0.0)
+    same = numpy.isclose(abs(by_hand), largest, rtol=1e-9, atol=0) & (abs(autograd) > abs(by_hand))
+    return wrong & same & (by_hand * autograd > 0)
 
 
 def decide(by_hand: Any, autograd: Any, tolerance: Any) -> tuple[Any, Any]:

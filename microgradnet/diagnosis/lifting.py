@@ -121,7 +121,7 @@ class Lifter:
                     if has_fields(part):
                         self.lift_fields(part, modules, depth - 1)
             else:
-                new = self.lifted(key, thing)
+                new = self.local(key, thing) if key in self.derivatives else self.lifted(key, thing)
                 if new is not thing:
                     setattr(holder, key, new)
 

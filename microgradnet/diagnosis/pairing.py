@@ -42,6 +42,7 @@ class Pair(NamedTuple):
     tolerance: Any  # by rounding in autograd's sums and in the derivative by hand
     of_nodes: tuple[int, ...]  # A's numbers on the tape
     sweep: Sweep  # from A down
+    is_of_loss: bool
     seed_all: bool  # whether the sweep is the sum over A's elements
     wanted_shape: tuple[int, ...] | None  # where the shape is wrong: what it should be
 
@@ -100,15 +101,31 @@ class _Matcher:
         self.known = set(self.by_base)
         self.roots = {loss} if isinstance(loss, str) else set()
         if loss is None:
-            self.roots = set([name for name in LOSSES if name in self.known and self._varies(name)][:1])
+            self.roots = self._final_loss()
         self.meaning = {base: self._parsed(base) for base in self.by_base}
         self.elements: dict[int, Any] = {}
         self.sweeps: dict[tuple[int, ...], Sweep] = {}
         self.losses: dict[tuple[int, ...], tuple[int, ...] | None] = {}
         self.stops, self.updates = self._updated_parameters()
 
-    def _varies(self, base: str) -> bool:
-        return any(holds_values(event.version) for event in self.by_base[base])
+    def _final_loss(self) -> set[str]:
+        """The variable named like a loss; of several the one into which the others go, as loss + penalty = total."""
+        named = [name for name in LOSSES if name in self.known]
+        named += sorted(name for name in self.known - set(named) if "loss" in name.lower() or "cost" in name.lower())
+        last: dict[str, int] = {}
+        for name in named:
+            scalars = [event.version for event in self.by_base[name] if event.version.__class__ is Value]
+            if scalars and self._is_no_derivative(name):
+                last[name] = self.tape.numbers[scalars[0]]
+        for name, number in last.items():
+            above = [other for other in last.values() if other > number]
+            if number not in self.tape.ancestors(above, ()):
+                return {name}
+        return set()
+
+    def _is_no_derivative(self, name: str) -> bool:
+        """Whether a name like dloss is no derivative by the loss."""
+        return parse_derivative(name, self.known - {name}, ()) is None
 
     def _parsed(self, base: str) -> tuple[str | None, str] | None:
         if base in self.names:
@@ -152,6 +169,7 @@ class _Matcher:
             elif event.base in self.parameters and key in last:
                 changed.append((last[key], event))
             last[key] = event
+        changed = self._merged(changed)
         for pair in changed:
             for number in self.numbers_of(pair[1]).flat:
                 if number >= 0:
@@ -172,6 +190,33 @@ class _Matcher:
             if stops & new:
                 updates.append((before, after))
         return frozenset(stops), updates
+
+    def _merged(self, changed: list[tuple[Event, Event]]) -> list[tuple[Event, Event]]:
+        """Changes of one element after another, by the same line and before the loss is computed anew, as one."""
+        losses = sorted(e.time for base in self._loss_bases() for e in self.by_base.get(base, []))
+        merged: list[tuple[Event, Event]] = []
+        touched: dict[tuple[int, str], set[int]] = {}
+        for before, after in changed:
+            key = (after.scope.number, after.base)
+            old, new = self.numbers_of(before), self.numbers_of(after)
+            own = (
+                set()
+                if old.shape != new.shape
+                else {i for i, (a, b) in enumerate(zip(old.flat, new.flat, strict=True)) if a != b}
+            )
+            place = next((i for i in range(len(merged) - 1, -1, -1) if merged[i][1] is before), None)
+            last = merged[place][1] if place is not None else None
+            again = last is not None and last.line == after.line and not touched[key] & own and len(own) < old.size
+            if again and place is not None and not any(last.time < time < after.time for time in losses if last):
+                merged[place] = (merged[place][0], after)
+                touched[key] |= own
+            else:
+                merged.append((before, after))
+                touched[key] = own
+        return merged
+
+    def _loss_bases(self) -> list[str]:
+        return list(inspect.signature(self.loss).parameters) if callable(self.loss) else sorted(self.roots)
 
     def _steps(self, before: Event, after: Event) -> bool:
         """Whether a parameter was moved by something that is no derivative: p -= rate, after derivatives were had."""
@@ -246,7 +291,7 @@ class _Matcher:
         bases = [of] if of is not None else sorted(self.roots)
         events: list[Event] = []
         for base in bases:
-            known = self.by_base.get(base, [])
+            known = [e for e in self.by_base.get(base, []) if (self.numbers_of(e) >= 0).any()]
             here = [e for e in known if e.scope.number == event.scope.number] or known
             for versions in (here, known) if here is not known else (known,):
                 for time in (event.time, until):
@@ -276,7 +321,7 @@ class _Matcher:
                     chains.setdefault((event.scope.number, event.base), []).append(_Link(event, options))
             if reason:
                 unpaired.setdefault((event.name, event.line), Unpaired(event, reason))
-        pairs = [self._pair(chain) for links in chains.values() for chain in self._split(links)]
+        pairs = [self._pair(chain) for links in chains.values() for chain in self._split(self._without_zeros(links))]
         paired = {pair.event.name for pair in pairs}
         left = [u for u in unpaired.values() if u.event.name not in paired]
         ordered = sorted(pairs, key=lambda pair: pair.event.time)
@@ -308,9 +353,21 @@ class _Matcher:
                 continue
             options += [(candidate, seeds) for seeds in self._reaching(of, event, candidate)]
             reason = f"{of or 'the loss'} does not depend on {by}"
+        mine = [int(n) for n in self.numbers_of(event).flat if n >= 0]
+        if options and any(self.sweep(options[0][1]).adjoint(n) is not None for n in mine):
+            return f"{of or 'the loss'} is computed from it"
         if options:
             return sorted(options, key=lambda option: not same_but_for_ones(shape_of(event), shape_of(option[0])))
         return "no loss was found; give loss=" if of is None and not callable(self.loss) and not self.roots else reason
+
+    def _without_zeros(self, links: list[_Link]) -> list[_Link]:
+        """Without arrays or numbers of zeros that only begin a sum, or make ready for the next one."""
+        kept = [link for link in links if self._says_of(link.event) or floats(link.event.version).any()]
+        return kept or links
+
+    def _says_of(self, event: Event) -> bool:
+        meaning = self._meaning_of(event)
+        return meaning is not None and meaning[0] is not None
 
     def _split(self, links: list[_Link]) -> list[list[_Link]]:
         """Chains of assignments to one derivative; a new one begins where B is another, or the loop came round."""
@@ -357,8 +414,22 @@ class _Matcher:
             wanted = b.shape
             autograd = tolerance = numpy.full(by_hand.shape, numpy.nan)
         own = numpy.array([4 * self.tape.error(int(n)) if n >= 0 else 0.0 for n in numbers.flat]).reshape(numbers.shape)
-        return Pair(event, chain, self._of(chain), by, by_hand, numbers, autograd, tolerance + own, seeds, sweep,
-                    seed_all, wanted)  # fmt: skip
+        meaning = self._meaning_of(event)
+        return Pair(
+            event=event,
+            chain=chain,
+            of=self._of(chain),
+            by=by,
+            by_hand=by_hand,
+            nodes=numbers,
+            autograd=autograd,
+            tolerance=tolerance + own,
+            of_nodes=seeds,
+            sweep=sweep,
+            is_of_loss=meaning is not None and meaning[0] is None,
+            seed_all=seed_all,
+            wanted_shape=wanted,
+        )
 
     def _of(self, chain: tuple[Event, ...]) -> str:
         meaning = self._meaning_of(chain[-1])

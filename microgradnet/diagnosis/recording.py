@@ -369,8 +369,11 @@ class _Recorder:
     def _means_another(self, key: Any, array: Any, frame: types.FrameType, line: int) -> bool:
         """Whether a line that changes an array in place says so by another of its names."""
         names_there = mentioned(frame.f_code, line)
-        names = [name for name, thing in frame.f_locals.items() if thing is array]
-        names += [k for _, _, seen in self.holders.values() for k, (thing, _) in seen.items() if thing is array]
+        memory = root_of(array)
+        names = [name for name, thing in frame.f_locals.items() if root_of(thing) is memory]
+        names += [
+            k for _, _, seen in self.holders.values() for k, (thing, _) in seen.items() if root_of(thing) is memory
+        ]
         return key not in names_there and any(name in names_there for name in names)
 
 

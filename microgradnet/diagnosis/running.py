@@ -104,7 +104,7 @@ def _run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
         lift_local=lifter.local, steps=steps,
     )  # fmt: skip
     pairing = pair_up(recording, task.loss, task.names, lifter.bases)
-    judged, updates, seconds = judge(recording, pairing)
+    judged, updates, seconds = judge(recording, pairing, lifter.bases)
     return Run(recording, pairing, judged, check_updates(updates), seconds, lifter.bases, meaning)
 
 

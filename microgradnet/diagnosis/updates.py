@@ -85,6 +85,11 @@ class Second(NamedTuple):
     after: Event
     change: Any
 
+    def is_decay(self) -> bool:
+        """Whether it is one small part of the parameter itself, taken away: weight decay."""
+        shares = _shares(self.before, self.change)
+        return len(shares) > 0 and max(shares) - min(shares) <= 1e-6 * abs(shares[0]) and -1 < shares[0] < 0
+
 
 def check_updates(updates: list[Update]) -> Updates:
     """Hold the updates against one common multiple of the gradients: of the whole run, or of each step."""
@@ -130,15 +135,16 @@ def _notes(
 
 
 def _decay(off: list[Update], rate: float) -> bool:
-    """Whether what is left of each change is one and the same multiple of the parameter itself, as weight decay is."""
-    import numpy
+    """Whether what is left of each change is one and the same part of the parameter itself, as weight decay is."""
+    shares = [share for u in off for share in _shares(u.before, u.change - rate * u.gradient)]
+    return len(shares) > 1 and max(shares) - min(shares) <= 1e-6 * abs(shares[0]) and -1 < shares[0] < 0
 
-    shares = []
-    for update in off:
-        before, left = floats(update.before.version), update.change - rate * update.gradient
-        clear = abs(before) > 1e-3 * abs(before).max(initial=0.0)
-        shares += list((left[clear] / before[clear]).flat)
-    return len(shares) > 1 and bool(numpy.ptp(shares) <= 1e-6 * abs(shares[0])) and -1 < shares[0] < 0
+
+def _shares(before: Event, change: Any) -> list[float]:
+    """A change as parts of what a parameter was, for its larger elements."""
+    old = floats(before.version)
+    clear = abs(old) > 1e-3 * abs(old).max(initial=0.0)
+    return [float(share) for share in (change[clear] / old[clear]).flat]
 
 
 def _mode(rates: list[Rate]) -> Rate | None:
