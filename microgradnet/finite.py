@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
-__all__ = ["STEP", "Estimate", "Kink", "central", "derivative", "gradient", "kink", "richardson"]
+__all__ = ["STEP", "Estimate", "Kink", "central", "derivative", "gradient", "kink", "richardson", "settles"]
 
 STEP = 2.0**-17
 """The default step, near the cube root of the double's precision, where a central difference is most exact."""
@@ -99,6 +99,25 @@ def kink(f: Callable[[float], float], x: float, width: float, noise: float = 0.0
     unsure = 4 * max(noise, math.ulp(middle) if math.isfinite(middle) else 0.0) / (width / 16)
     apart = math.isfinite(near) and near > 0.5 * far and near > unsure + 1e-6 * max(abs(left), abs(right))
     return Kink(left, right, near > 4 * far) if apart else None
+
+
+def settles(f: Callable[[float], float], x: float, width: float, noise: float = 0.0) -> bool:
+    """Whether the values of f beside x come together as one goes closer, so that differences there can tell a slope.
+
+    Within a sixteenth of the width and less, those of a smooth f are spread by about a sixteenth of what they are
+    within the width, those at a kink too. Where they stay as far apart as before, f jumps, or it oscillates or bends
+    more narrowly than the width: then differences at several widths have nothing to do with one another. `noise`: a
+    bound on the rounding in f's values; 64 units of their last place are counted as rounding at least.
+
+    >>> settles(math.exp, 1.0, 1e-5), settles(abs, 0.0, 1e-5), settles(math.sin, 1e200, 1e195)
+    (True, True, False)
+    """
+    values = [[f(x + side * _step(width) * 2.0**-k) for side in (-1, 1)] for k in range(21)]
+    wide, narrow = ([y for pair in part for y in pair if math.isfinite(y)] for part in (values[:4], values[4:]))
+    if not wide or not narrow:
+        return True
+    far, near = max(wide) - min(wide), max(narrow) - min(narrow)
+    return near <= 0.5 * far or near <= 64 * math.ulp(max(map(abs, narrow))) + 4 * noise
 
 
 @overload

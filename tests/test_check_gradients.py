@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from microgradnet import (
@@ -19,6 +20,7 @@ from microgradnet import (
     article,
     cos,
     exp,
+    finite,
     floor,
     log,
     maximum,
@@ -33,6 +35,7 @@ from microgradnet import (
 )
 from microgradnet.article import NAMES, PEOPLE
 from microgradnet.comparison import GradientCheck, check_gradients
+from microgradnet.comparison.verdicts import by_differences
 from microgradnet.exhibit import POINT, network
 from microgradnet.ops import TABLE
 from microgradnet.value import apply
@@ -217,6 +220,52 @@ def test_no_false_alarm_at_ties(f: Any, at: Any, order: int) -> None:
     assert check.ok
 
 
+def hypot(x: Value, y: Value) -> Value:
+    return x.hypot(y)
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda x, y, z: hypot(y, sin(x)), (1e200, 0.0, 0.0)),  # a float beside 1e200 is 1e184 away: sin is a lottery
+        (lambda x, y, z: hypot(sin(x), cos(y)) * exp(z), (1e200, 1e180, 0.0)),
+        (lambda x, z: hypot(x, z), (0.0, 1.6e-16)),  # a bend of the width 1e-16
+        (lambda x, z: hypot(x, z), (0.0, 1e-9)),
+    ],
+)
+def test_no_false_alarm_where_differences_tell_no_slope(f: Any, at: Any) -> None:
+    """Which numbers chance gives the differences must not matter, so many directions and points are tried."""
+    for seed in range(25):
+        check = check_gradients(f, at, seed=seed)
+        assert no_false_alarm(check), str(check)
+
+
+def test_values_that_do_not_come_together_tell_no_slope() -> None:
+    rough = [
+        (math.floor, 2.0),
+        (math.sin, 1e200),
+        (lambda x: math.sin(1e9 * x), 1.0),
+        (lambda x: math.tanh(x / 1e-16), 0),
+    ]
+    smooth = [(math.exp, 1.0), (lambda x: x**3, 0.0), (math.fabs, 0.0), (math.cos, 0.0), (lambda x: 3.0, 5.0)]
+    assert [finite.settles(f, x, 2.0**-17 * max(1.0, math.fabs(x))) for f, x in rough] == [False] * 4
+    assert [finite.settles(f, x, 2.0**-17) for f, x in smooth] == [True] * 5
+    coarse = partial(round, ndigits=9)  # just where it goes from 0 to 1e-9
+    assert not finite.settles(lambda x: coarse(5e-10 + 1e-5 * x), 0.0, 2.0**-17)
+    assert finite.settles(lambda x: coarse(5e-10 + 1e-5 * x), 0.0, 2.0**-17, noise=1e-9)
+
+
+@pytest.mark.parametrize("f", [lambda x: x**3, lambda x: x * x, cos, lambda x: x - x, lambda x: 1e-3 * sin(1e3 * x)])
+@pytest.mark.parametrize("wrong", [1e-3, 2.0, 1e199])
+def test_a_wrong_one_is_found_where_the_truth_has_no_digits_to_agree_on(f: Any, wrong: float) -> None:
+    """At 0, where the differences of x³ at several widths are all different, and those of x - x all 0."""
+    opinion = by_differences(
+        lambda x: float(f(Value(x)).data), 0.0, 1.0 + wrong if f(Value(1e-9)).data > 1e-12 else wrong,
+        bound=0.0, noise=0.0, scale=1.0, again=lambda x: wrong,
+    )  # fmt: skip
+    assert (opinion.agrees, opinion.kind) == (False, "differs")
+
+
 @pytest.mark.parametrize("f", [sqrt, lambda x: log(x), lambda x: 1 / x, lambda x: x**-0.5])
 def test_the_edge_of_a_domain(f: Any) -> None:
     check = check_gradients(f, 0.0, points=1)
@@ -368,6 +417,8 @@ numbers = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, 1e-200, 1e200]) | st.floats
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, min_size=1, max_size=8), st.tuples(numbers, numbers, numbers))
+@example([("exp", 0, 0)] * 4 + [("sin", 0, 0), ("exp", 0, 0), ("exp", 0, 0), ("hypot", 1, 17)], (1e200, 0.0, 0.0))
+@example([("hypot", 0, 1)], (0.0, 1.6e-16, 0.0))
 def test_no_false_alarm_on_random_expressions(plan: list[Step], at: tuple[float, float, float]) -> None:
     def f(*x: Any) -> Any:
         nodes = list(x)

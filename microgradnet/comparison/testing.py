@@ -239,7 +239,7 @@ def _second_order(
             opinion = judge_differences(
                 by_autograd, found, bound, scale,
                 slopes=partial(finite.kink, component, 0.0, finite.STEP), tie=lambda: tie,
-                near=partial(_near, one, x, v, i),
+                near=partial(_near, one, x, v, i), settles=partial(finite.settles, component, 0.0, finite.STEP),
             )  # fmt: skip
             yield _checked(2, f"∂²{f}/∂{names[i]}∂d", point, by_autograd, opinion)
 

@@ -162,7 +162,8 @@ def by_differences(
         next_to = [again(math.nextafter(x, end)) for end in (-math.inf, math.inf)]
         return [(again(x - part * width) + again(x + part * width)) / 2 for part in NEAR], sum(next_to) / 2
 
-    return judge_differences(autograd, found, bound, scale, slopes=slopes, tie=tie, near=near)
+    settles = partial(finite.settles, function, x, width, noise)
+    return judge_differences(autograd, found, bound, scale, slopes=slopes, tie=tie, near=near, settles=settles)
 
 
 def judge_differences(
@@ -174,10 +175,12 @@ def judge_differences(
     slopes: Callable[[], finite.Kink | None],
     tie: Callable[[], str | None],
     near: Callable[[], tuple[list[float], float]],
+    settles: Callable[[], bool],
 ) -> Opinion:
     """Whether a finite difference confirms autograd; see `by_differences`. `slopes`: those of a kink, if there is one.
     `near`: means of autograd's derivatives on both sides of x, as far as the differences reach: of a smooth function,
-    nearly one; and the same next to x."""
+    nearly one; and the same next to x. `settles`: whether the differentiated function's values come together near x
+    (`finite.settles`), which is asked where the differences at several widths do not agree on one slope."""
     difference, trust = found.value, found.error + bound
     opinion = partial(Opinion, difference, trust)
     if not (math.isfinite(difference) and math.isfinite(autograd)):
@@ -195,7 +198,8 @@ def judge_differences(
         return opinion(*excuse)
     if blunt and off <= 100 * trust:  # the trust is an estimate itself
         return opinion(None, "undecided", "not decidable here")
-    if _changes_quickly(autograd, off, *near()):
+    one_slope = found.error <= 0.01 * abs(difference) or settles()
+    if not one_slope or _changes_quickly(autograd, off, *near()):
         return opinion(None, "undecided", "changes too quickly for finite differences")
     if autograd == 0 or difference == 0:
         return opinion(False, "differs", f"differs by {digits(off, 4)}")

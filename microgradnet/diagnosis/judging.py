@@ -6,6 +6,7 @@ its place), and what was computed from it computed anew: what is right then was 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ def _meant_otherwise(
         if one.pair.is_of_loss and one.pair.by.base in parameters and one.original != "undecided":
             ends[one.original == "equal"].update(int(n) for n in one.pair.nodes.flat if n >= 0)
     checked = check_updates(updates)
-    rates = _numbers_in(recording)
+    rates = _learning_rates(recording)
     wrong = {id(update) for update, _ in checked.wrong}
     moved = {True: set[int](), False: set[int]()}
     for step in checked.steps:
@@ -88,24 +89,25 @@ def _meant_otherwise(
             moved[is_right].update(int(n) for n in update.nodes.flat)
     stops = pairing.stops
     right = set(tape.ancestors(ends[True], stops)) | set(tape.ancestors(moved[True], stops - moved[True]))
-    bad = set(tape.ancestors(ends[False] - right, stops)) | set(tape.ancestors(moved[False], stops - moved[False]))
+    bad = set(tape.ancestors(ends[False], stops)) | set(tape.ancestors(moved[False], stops - moved[False]))
     found = set()
     for one in judged:
         nodes = {int(n) for n in one.pair.nodes.flat if n >= 0}
-        used = nodes if not nodes <= ends[True] | ends[False] else set()  # an end by itself says nothing for itself
-        used = used or (nodes & set(tape.ancestors(moved[True], stops - moved[True])))
-        if one.original == "otherwise" and used and used <= right and not used & bad:
+        if one.original == "otherwise" and nodes and nodes <= right and not nodes & bad:
             found.add(one.pair.event.time)
     return frozenset(found)
 
 
-def _numbers_in(recording: Recording) -> list[float]:
-    """Positive numbers that the code has: those of variables, and constants."""
-    found = {event.version for event in recording.events if event.version.__class__ in (float, int)}
-    found |= {event.version.data for event in recording.events if event.version.__class__ is Value}
-    for code in {event.code for event in recording.events}:
-        found |= {c for c in code.co_consts if c.__class__ in (float, int)}
-    return [float(x) for x in found if x > 0]
+def _learning_rates(recording: Recording) -> list[float]:
+    """Positive numbers that may be a learning rate: variables named so, and constants that are no 1 or 2."""
+    found = set()
+    for event in recording.events:
+        number = event.version.data if event.version.__class__ is Value else event.version
+        if number.__class__ in (float, int) and re.search("lr|rate|eta|alpha|step|learn", event.base.lower()):
+            found.add(float(number))
+    constants = {c for code in {event.code for event in recording.events} for c in code.co_consts}
+    found |= {c for c in constants if c.__class__ is float and c not in (0.25, 0.5, 1.0, 2.0, 4.0)}
+    return [number for number in found if number > 0]
 
 
 class _Corrected:
@@ -181,6 +183,8 @@ class _Corrected:
         data_old = numpy.array([self.tape.data[n] for n in old.flat]).reshape(old.shape)
         data_new = numpy.array([self.fixed.get(int(n), self.tape.data[n]) for n in new.flat]).reshape(old.shape)
         seeds = self.pairing.loss_of(after, before)
+        if seeds is None and self.pairing.derived_between(before, after):
+            return None
         if seeds is None:
             return Second(before, after, data_new - data_old)
         sweep = self.pairing.sweep(seeds)

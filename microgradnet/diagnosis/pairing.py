@@ -74,6 +74,7 @@ class Pairing(NamedTuple):
     updates: list[tuple[Event, Event]]
     sweep: Callable[[tuple[int, ...]], Sweep]
     loss_of: Callable[[Event, Event], tuple[int, ...] | None]
+    derived_between: Callable[[Event, Event], bool]
 
 
 Names = Mapping[str | tuple[str, int], tuple[str, str]]
@@ -115,13 +116,18 @@ class _Matcher:
         last: dict[str, int] = {}
         for name in named:
             scalars = [event.version for event in self.by_base[name] if event.version.__class__ is Value]
-            if scalars and self._is_no_derivative(name):
-                last[name] = self.tape.numbers[scalars[0]]
-        for name, number in last.items():
-            above = [other for other in last.values() if other > number]
-            if number not in self.tape.ancestors(above, ()):
-                return {name}
-        return set()
+            number = self.tape.numbers.get(scalars[0]) if scalars else None
+            if number is not None and self._is_no_derivative(name):
+                last[name] = number
+        meanings = [parse_derivative(base, self.known - {base}, last) for base in self.known]
+        said = [meaning[0] for meaning in meanings if meaning is not None and meaning[0] in last]
+        if said:
+            return {max(sorted(set(said)), key=said.count)}  # d_L_d_w speaks of L, whatever else is named loss
+        final = [
+            name for name, number in last.items()
+            if number not in self.tape.ancestors([other for other in last.values() if other > number], ())
+        ]  # fmt: skip
+        return set(final[:1]) if len(final) == 1 or (final[:1] and final[0] in LOSSES) else set()
 
     def _is_no_derivative(self, name: str) -> bool:
         """Whether a name like dloss is no derivative by the loss."""
@@ -192,7 +198,7 @@ class _Matcher:
         return frozenset(stops), updates
 
     def _merged(self, changed: list[tuple[Event, Event]]) -> list[tuple[Event, Event]]:
-        """Changes of one element after another, by the same line and before the loss is computed anew, as one."""
+        """Changes of one element after another, before the loss is computed anew, as one."""
         losses = sorted(e.time for base in self._loss_bases() for e in self.by_base.get(base, []))
         merged: list[tuple[Event, Event]] = []
         touched: dict[tuple[int, str], set[int]] = {}
@@ -206,7 +212,7 @@ class _Matcher:
             )
             place = next((i for i in range(len(merged) - 1, -1, -1) if merged[i][1] is before), None)
             last = merged[place][1] if place is not None else None
-            again = last is not None and last.line == after.line and not touched[key] & own and len(own) < old.size
+            again = last is not None and not touched[key] & own and len(own) < old.size
             if again and place is not None and not any(last.time < time < after.time for time in losses if last):
                 merged[place] = (merged[place][0], after)
                 touched[key] |= own
@@ -253,7 +259,8 @@ class _Matcher:
         objects = [e for e in known if e not in own and e.scope.kind != "frame"]
         caller = [e for e in known if e.scope.kind == "frame" and e.scope.number == event.frame.number and e not in own]
         others = [e for e in known if e not in own and e not in objects and e not in caller]
-        return [*own[::-1][:6], *caller[::-1][:6], *objects[::-1][:6], *others[::-1][:6]]
+        near = [*own[::-1][:6], *caller[::-1][:6], *objects[::-1][:6]]
+        return near or others[::-1][:6]
 
     def loss_at(self, time: int, frame: int) -> tuple[int, ...] | None:
         """Seeds of the loss as the user's function computes it from the variables of this moment."""
@@ -325,16 +332,38 @@ class _Matcher:
         paired = {pair.event.name for pair in pairs}
         left = [u for u in unpaired.values() if u.event.name not in paired]
         ordered = sorted(pairs, key=lambda pair: pair.event.time)
-        return Pairing(ordered, left, self.stops, self.updates, self.sweep, self.loss_of)
+        return Pairing(ordered, left, self.stops, self.updates, self.sweep, self.loss_of, self._derived_between)
+
+    def _derived_between(self, before: Event, after: Event) -> bool:
+        """Whether a derivative was computed between two events: then a new step has begun, though without a loss."""
+        return any(self._meaning_of(event) is not None for event in self.recording.events[before.time + 1 : after.time])
 
     def loss_of(self, after: Event, before: Event) -> tuple[int, ...] | None:
         """Seeds of the loss that reaches the old version of a parameter; None where there is none."""
-        return next(iter(self._reaching(None, after, before)), None)
+        places = [int(n) for n in self.numbers_of(before).flat if n >= 0]
+        versions = self.a_versions(None, after, before)
+        return next((s for s in versions if any(self.sweep(s).adjoint(n) is not None for n in places)), None)
 
     def _reaching(self, of: str | None, event: Event, by: Event) -> list[tuple[int, ...]]:
         """Seeds of the versions of A that depend on this version of B."""
         places = [int(n) for n in self.numbers_of(by).flat if n >= 0]
-        return [s for s in self.a_versions(of, event, by) if any(self.sweep(s).adjoint(n) is not None for n in places)]
+        return [
+            seeds for seeds in self.a_versions(of, event, by)
+            if any(self.sweep(seeds).adjoint(n) is not None for n in places) and not self._is_stale(seeds, event, by)
+        ]  # fmt: skip
+
+    def _is_stale(self, seeds: tuple[int, ...], event: Event, by: Event) -> bool:
+        """Whether A is of a step before: of no parameter that is updated it has the version of this moment."""
+        newest: dict[tuple[int, str], Event] = {}
+        of_a = set()
+        for before, after in self.updates:
+            key = (after.scope.number, after.base)
+            newest[key] = after if after.time < event.time else newest.get(key, before)
+            for version in (before, after):
+                if any(self.sweep(seeds).adjoint(int(n)) is not None for n in self.numbers_of(version).flat if n >= 0):
+                    of_a.add((key, version.time))
+        keys = {key for key, _ in of_a}
+        return bool(keys) and not any((key, newest[key].time) in of_a for key in keys)
 
     def _options(self, event: Event, of: str | None, by: str) -> list[tuple[Event, tuple[int, ...]]] | str:
         """Versions of B and of A that the derivative may belong to, the likeliest first; or why there are none.
@@ -362,8 +391,14 @@ class _Matcher:
 
     def _without_zeros(self, links: list[_Link]) -> list[_Link]:
         """Without arrays or numbers of zeros that only begin a sum, or make ready for the next one."""
-        kept = [link for link in links if self._says_of(link.event) or floats(link.event.version).any()]
+        kept = [link for link in links if self._says_of(link.event) or self._is_computed(link.event)]
         return kept or links
+
+    def _is_computed(self, event: Event) -> bool:
+        """Whether it holds anything but plain zeros."""
+        return bool(floats(event.version).any()) or any(
+            n >= 0 and self.tape.operands[n] for n in self.numbers_of(event).flat
+        )
 
     def _says_of(self, event: Event) -> bool:
         meaning = self._meaning_of(event)

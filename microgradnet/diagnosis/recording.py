@@ -7,6 +7,7 @@ returns, and every Value passes there when it is made. Both are put back as they
 
 from __future__ import annotations
 
+import copy
 import gc
 import io
 import random
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from microgradnet.diagnosis.bytecode import is_printing, mentioned
 from microgradnet.diagnosis.lifting import has_fields
 from microgradnet.diagnosis.tape import Tape
-from microgradnet.diagnosis.things import Scope, copied, items_of, kind_of, mark_of, named, put, root_of
+from microgradnet.diagnosis.things import Scope, copied, items_of, kind_of, mark_of, named, put, root_of, variables_of
 from microgradnet.value import Value, apply, cut
 
 __all__ = ["Cut", "Event", "Recording", "TooLarge", "raises_on_floats", "record", "undisturbed"]
@@ -118,7 +119,7 @@ def raises_on_floats(call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, 
         return counted if frame.f_code.co_filename == file else None
 
     trace = sys.gettrace()
-    with undisturbed():
+    with undisturbed(getattr(function, "__globals__", None)):
         try:
             sys.settrace(counted)
             function(*args, **kwargs)
@@ -163,6 +164,7 @@ class _Recorder:
         self.frames: dict[types.FrameType, _Frame] = {}
         self.holders: dict[int, tuple[Any, Scope, dict[str, Any]]] = {}  # objects, dicts and lists by id
         self.owners: dict[int, int] = {}
+        self.blank: set[int] = set()  # those that began as zeros, to be filled, perhaps through views of them
         self.arrays: dict[int, Any] = {}  # arrays seen, kept alive so that an id stays theirs
         self.scopes = 0
         self.derived = False  # a derivative has been given a number
@@ -260,9 +262,7 @@ class _Recorder:
 
     def _look(self, frame: types.FrameType, state: _Frame) -> None:
         variables = frame.f_locals
-        for name, thing in list(variables.items()):
-            if name.startswith("."):
-                continue
+        for name, thing in variables_of(frame):
             new = self._changed(state.seen, name, thing, name, name, state.scope, frame, state)
             if new is not thing:
                 variables[name] = new
@@ -308,6 +308,8 @@ class _Recorder:
         new = thing
         if kind == "array" and id(root_of(thing)) not in self.arrays:
             new = self.lift_local(base, thing)
+            if not any(new.flat):
+                self.blank.add(id(root_of(new)))
             if new is thing:
                 self._separate(thing, state)
             self.arrays[id(root_of(new))] = root_of(new)
@@ -369,8 +371,10 @@ class _Recorder:
     def _means_another(self, key: Any, array: Any, frame: types.FrameType, line: int) -> bool:
         """Whether a line that changes an array in place says so by another of its names."""
         names_there = mentioned(frame.f_code, line)
+        if id(root_of(array)) in self.blank:
+            return False
         memory = root_of(array)
-        names = [name for name, thing in frame.f_locals.items() if root_of(thing) is memory]
+        names = [name for name, thing in variables_of(frame) if root_of(thing) is memory]
         names += [
             k for _, _, seen in self.holders.values() for k, (thing, _) in seen.items() if root_of(thing) is memory
         ]
@@ -381,12 +385,15 @@ _alone = threading.RLock()
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def undisturbed(namespace: dict[str, Any] | None = None) -> Iterator[None]:
     """Output is swallowed, random states are put back, and the collector of cyclic garbage rests (all nodes are kept,
-    so it would go through them in vain). These belong to the whole process: one thread at a time."""
+    so it would go through them in vain). These belong to the whole process: one thread at a time.
+
+    `namespace`: of the user's module; its variables, and those of its classes, are put back, too.
+    """
     import numpy
 
-    with _alone:
+    with _alone, _put_back(namespace or {}):
         collects, states, of_numpy = gc.isenabled(), random.getstate(), numpy.random.get_state()
         gc.disable()
         try:
@@ -397,3 +404,35 @@ def undisturbed() -> Iterator[None]:
             numpy.random.set_state(of_numpy)
             if collects:
                 gc.enable()
+
+
+@contextmanager
+def _put_back(namespace: dict[str, Any]) -> Iterator[None]:
+    own = namespace.get("__name__")
+    classes = [thing for thing in namespace.values() if isinstance(thing, type) and thing.__module__ == own]
+    before = {name: thing for name, thing in namespace.items() if not name.startswith("__")}
+    fields = [(cls, name, thing) for cls in classes for name, thing in vars(cls).items()
+              if not callable(thing) and not name.startswith("__")]  # fmt: skip
+    holders = [thing for thing in (*before.values(), *(thing for _, _, thing in fields)) if _can_be_put_back(thing)]
+    contents = [(holder, copy.copy(holder)) for holder in holders]
+    try:
+        yield
+    finally:
+        for name in [name for name in namespace if name not in before and not name.startswith("__")]:
+            del namespace[name]
+        namespace.update({name: thing for name, thing in before.items() if namespace.get(name, before) is not thing})
+        for cls, name, thing in fields:
+            if vars(cls).get(name) is not thing:
+                setattr(cls, name, thing)
+        for holder, content in contents:
+            if isinstance(holder, dict):
+                holder.clear()
+                holder.update(content)
+            else:
+                holder[...] = content
+
+
+def _can_be_put_back(thing: Any) -> bool:
+    if thing.__class__ is dict:
+        return len(thing) <= 1000
+    return type(thing).__name__ == "ndarray" and thing.flags.writeable

@@ -79,7 +79,8 @@ def homework(
 
 def run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
     """Run the homework on Values; `moved(base, numbers)` gives the numbers to start from. Raises recording.TooLarge."""
-    with undisturbed():
+    plain = task.function.__func__ if isinstance(task.function, types.MethodType) else task.function
+    with undisturbed(plain.__globals__):
         return _run(task, moved, steps)
 
 

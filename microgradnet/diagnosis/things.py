@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from types import FrameType
 from typing import Any, NamedTuple
 
 from microgradnet.diagnosis.lifting import fields_of, has_fields
 from microgradnet.value import Value
 
-__all__ = ["MOST_ELEMENTS", "Scope", "copied", "items_of", "kind_of", "mark_of", "named", "put", "root_of"]
+__all__ = [
+    "MOST_ELEMENTS",
+    "Scope",
+    "copied",
+    "items_of",
+    "kind_of",
+    "mark_of",
+    "named",
+    "put",
+    "root_of",
+    "variables_of",
+]
 
 MOST_ELEMENTS = 200_000
 """Larger arrays are not looked at."""
@@ -20,6 +32,21 @@ class Scope(NamedTuple):
     number: int
     kind: str  # "frame", "object", "items"
     shown: str  # the function's name, or "self", "self.layers[0]", "grads"
+
+
+def variables_of(frame: FrameType) -> list[tuple[str, Any]]:
+    """The local variables of a call, those of comprehensions left out.
+
+    Python 3.13.0 crashes where one reads a variable of a comprehension that a generator in it has captured, while
+    another comprehension has it as a plain one; it is in both co_varnames and co_cellvars, and is no parameter.
+    """
+    variables, code = frame.f_locals, frame.f_code
+    if isinstance(variables, dict):
+        return [(name, thing) for name, thing in variables.items() if not name.startswith(".")]
+    parameters = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
+    hidden = set(code.co_varnames[parameters:]) & set(code.co_cellvars)
+    names = dict.fromkeys((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
+    return [(name, variables[name]) for name in names if name not in hidden and name in variables]
 
 
 def kind_of(thing: Any, modules: Collection[str]) -> str:
