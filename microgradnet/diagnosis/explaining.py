@@ -18,7 +18,7 @@ from microgradnet.diagnosis.tape import Sweep
 from microgradnet.diagnosis.updates import Update
 from microgradnet.diagnosis.versions import floats, numbers_of
 
-__all__ = ["Explained", "Where", "explain_exception", "explain_pair", "explain_update"]
+__all__ = ["Explained", "Where", "explain_exception", "explain_pair", "explain_update", "same_pairs"]
 
 MOST_POINTS = 20
 """So many comparisons of one line are looked at."""
@@ -44,7 +44,8 @@ def explain_pair(judged: Judged, runs: list[Run]) -> Explained:
     together = list(same_pairs(judged, runs))
     if pair.wanted_shape is not None:
         return _explain_shape(together)
-    overwritten = _overwritten(judged, runs[0])
+    own = next(run for run, other in together if other is judged)
+    overwritten = _overwritten(judged, own)
     if overwritten is not None:
         return overwritten
     points = [point_of_pair(run, other) for run, other in together[:MOST_POINTS] if other.pair.wanted_shape is None]

@@ -12,7 +12,7 @@ from typing import Any
 
 from microgradnet.causes import Cause
 from microgradnet.diagnosis.bytecode import stored_later
-from microgradnet.diagnosis.explaining import Where, explain_exception, explain_pair, explain_update
+from microgradnet.diagnosis.explaining import Where, explain_exception, explain_pair, explain_update, same_pairs
 from microgradnet.diagnosis.judging import Judged
 from microgradnet.diagnosis.pairing import Pair, Unpaired
 from microgradnet.diagnosis.recording import Event, TooLarge
@@ -76,8 +76,9 @@ class Reporter:
         findings: list[_Timed] = []
         unpaired = [(u.event.name, u.event.line, self._reason(u)) for u in self.first.pairing.unpaired]
         for group in groups.values():
-            wrong = [j for j in group if j.verdict in ("wrong", "shape") and self._complete(j)]
-            behind = self._cut_before(wrong[0]) if wrong else None
+            looked_at = group if any(map(_tells, group)) else [*group, *self._elsewhere(group[0])]
+            wrong = [j for j in looked_at if j.verdict in ("wrong", "shape") and self._complete(j)]
+            behind = self._cut_before(wrong[0]) if wrong and any(wrong[0] is j for j in group) else None
             if behind is not None:
                 event = wrong[0].pair.event
                 unpaired.append((event.name, event.line, f"the graph is cut in line {behind}"))
@@ -138,6 +139,10 @@ class Reporter:
             by_hand=by_hand,
             autograd=autograd,
         )
+
+    def _elsewhere(self, judged: Judged) -> list[Judged]:
+        """The same line in runs with moved parameters: where all numbers are 0, zero against zero tells nothing."""
+        return [other for run, other in same_pairs(judged, self.runs()) if run is not self.first]
 
     def _complete(self, judged: Judged) -> bool:
         """Whether a derivative had got all its terms when the code raised."""
@@ -368,6 +373,14 @@ def _checked(group: list[Judged]) -> Checked:
     else:
         verdict = "not decidable here"
     return Checked(pair.event.name, f"∂{pair.of}/∂{pair.by.name}", pair.event.line, len(group), numbers, verdict)
+
+
+def _tells(judged: Judged) -> bool:
+    """Whether some number was decided that is not 0 on both sides."""
+    pair = judged.pair
+    if pair.wanted_shape is not None:
+        return True
+    return bool((judged.decided & ((judged.by_hand != 0) | (pair.autograd != 0))).any())
 
 
 def _worst(judged: Judged) -> tuple[float | None, float | None, str]:

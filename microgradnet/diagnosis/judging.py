@@ -165,6 +165,9 @@ class _Corrected:
         if {"clip", "minimum", "maximum", "min", "max"} & mentioned(pair.event.code, pair.event.line):
             wrong &= ~_clipped(corrected, pair.autograd, wrong)
             first_wrong &= ~_clipped(pair.by_hand, pair.autograd, first_wrong)
+        if wrong.any() or first_wrong.any():
+            unclear = self._at_a_kink(pair)
+            wrong, first_wrong, decided = wrong & ~unclear, first_wrong & ~unclear, decided & ~unclear
         original = "wrong" if first_wrong.any() else "equal" if first_decided.any() else "undecided"
         if original == "wrong" and pair.event.time in self.left:
             return Judged(pair, corrected, decided & ~wrong, wrong & False, "otherwise")
@@ -173,6 +176,30 @@ class _Corrected:
                 if number >= 0 and number not in self.pairing.stops:
                     self.fixed[int(number)] = float(truth)
         return Judged(pair, corrected, decided, wrong, original)
+
+    def _at_a_kink(self, pair: Pair) -> Any:
+        """Elements of B whose way to A leads through a kink (|0|, a tie), where any slope between the two is right."""
+        import numpy
+
+        sweep = pair.sweep
+        kinks = [n for n, adjoint in enumerate(sweep.adjoints) if adjoint is not None and self._is_kink(n)]
+        below = set(self.tape.ancestors(kinks, self.pairing.stops)) if kinks else set()
+        by = numbers_of(self.tape, pair.by.version)
+        found = numpy.array([int(n) in below for n in by.flat], dtype=bool)
+        return (
+            found.reshape(pair.autograd.shape)
+            if found.size == pair.autograd.size
+            else numpy.full(pair.autograd.shape, found.any())
+        )
+
+    def _is_kink(self, number: int) -> bool:
+        op, operands = self.tape.nodes[number].op, self.tape.operands[number]
+        x = [self.tape.data[o] if o.__class__ is int else o for o in operands]
+        if op in ("abs", "relu", "leaky_relu"):
+            return x[0] == 0.0
+        if op in ("maximum", "minimum"):
+            return x[0] == x[1]
+        return op == "sum" and len(x) == 1 and x[0] == 0.0  # NumPy's maximum and where hand on one of the two
 
     def _update(self, before: Event, after: Event) -> Update | Second | None:
         import numpy
