@@ -231,7 +231,8 @@ class Reporter:
     def _missing_updates(self) -> list[_Timed]:
         twice = {name for _, finding in self._second_updates() for name in finding.cause.names[2:]}
         findings = []
-        for name, pair in self._not_updated().items():
+        left = self._not_updated()
+        for name, pair in left.items() if len(left) == 1 else ():
             if name not in twice:
                 sentence = f"the derivative by {name} is computed here, but {name} is never updated; others are"
                 cause = Cause("update", (name, "missing"), sentence, 0, 0, ())
@@ -314,6 +315,9 @@ class Reporter:
     def _notes(self) -> list[str]:
         if self.error is not None and not self.is_theirs:
             return [f"Only what comes before was checked: {self._works_on_floats_only()}."]
+        left = self._not_updated()
+        if len(left) > 1:  # one is a slip, several are frozen on purpose
+            return [f"{', '.join(left)} are not updated, though their derivatives are computed."]
         if len(self._runs) == 1 and self.points:
             return ["The code makes its own parameters, so it could not be run at other points; a cause is a guess."]
         return []

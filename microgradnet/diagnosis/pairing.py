@@ -121,8 +121,8 @@ class _Matcher:
                 last[name] = number
         meanings = [parse_derivative(base, self.known - {base}, last) for base in self.known]
         said = [meaning[0] for meaning in meanings if meaning is not None and meaning[0] in last]
-        if said:
-            return {max(sorted(set(said)), key=said.count)}  # d_L_d_w speaks of L, whatever else is named loss
+        if said:  # d_L_d_w speaks of L, whatever else is named loss
+            return set(said) if len(set(said)) == 1 else set()
         final = [
             name for name, number in last.items()
             if number not in self.tape.ancestors([other for other in last.values() if other > number], ())
@@ -385,14 +385,26 @@ class _Matcher:
         mine = [int(n) for n in self.numbers_of(event).flat if n >= 0]
         if options and any(self.sweep(options[0][1]).adjoint(n) is not None for n in mine):
             return f"{of or 'the loss'} is computed from it"
+        fitting = [by for by, _ in options if same_but_for_ones(shape_of(event), shape_of(by))]
+        if options and not fitting and of is None and self._before_any_use(event, *options[0]):
+            return f"{options[0][0].name} has not been used yet where it is computed"
         if options:
             return sorted(options, key=lambda option: not same_but_for_ones(shape_of(event), shape_of(option[0])))
         return "no loss was found; give loss=" if of is None and not callable(self.loss) and not self.roots else reason
 
+    def _before_any_use(self, event: Event, by: Event, seeds: tuple[int, ...]) -> bool:
+        """Whether nothing between B and A existed when a name was assigned, as of dx = x[1:] - x[:-1]."""
+        b, sweep = {int(n) for n in self.numbers_of(by).flat if n >= 0}, self.sweep(seeds)
+        return not any(
+            sweep.adjoint(number) is not None and not b.isdisjoint(self.tape.operands[number])
+            for number in range(min(b), min(event.tape, len(sweep.adjoints)))
+        )
+
     def _without_zeros(self, links: list[_Link]) -> list[_Link]:
         """Without arrays or numbers of zeros that only begin a sum, or make ready for the next one."""
         kept = [link for link in links if self._says_of(link.event) or self._is_computed(link.event)]
-        return kept or links
+        fitting = [link for link in links if same_but_for_ones(shape_of(link.event), shape_of(link.options[0][0]))]
+        return kept or fitting
 
     def _is_computed(self, event: Event) -> bool:
         """Whether it holds anything but plain zeros."""
