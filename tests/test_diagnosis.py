@@ -288,6 +288,199 @@ def test_right_in_every_style(name: str, program: Any) -> None:
     assert not report.cuts
 
 
+CONVENTIONS = {
+    "dZ of one example, divided by their number in dW": """
+import numpy as np
+def homework(W, b, X, Y):
+    m = len(Y)
+    Z = X @ W + b
+    cost = ((Z - Y) ** 2).sum() / (2 * m)
+    dZ = Z - Y
+    dW = X.T @ dZ / m
+    db = dZ.sum() / m
+    W -= 0.1 * dW
+    b -= 0.1 * db
+args = [np.array([0.5, -0.3]), 0.1, np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.2]]), np.array([1.0, 0.0, 2.0])]
+""",
+    "the local derivative under a short name": """
+import numpy as np
+def homework(w, v, x, y):
+    h = np.tanh(w * x)
+    loss = (v * h - y) ** 2
+    dh = 1 - h ** 2
+    dv = 2 * (v * h - y) * h
+    dw = 2 * (v * h - y) * v * dh * x
+    return dw, dv
+args = [0.5, 0.7, 2.0, 0.3]
+""",
+    "gradients set to zero at the end of a step": """
+import numpy as np
+class Model:
+    def __init__(self):
+        self.w, self.dw = np.array([0.1, 0.2]), np.zeros(2)
+    def fit(self, xs, ys):
+        for x, y in zip(xs, ys):
+            o = self.w @ x
+            loss = (o - y) ** 2
+            self.dw += 2 * (o - y) * x
+            self.w -= 0.1 * self.dw
+            self.dw = np.zeros(2)
+homework = Model().fit
+args = [np.array([[1.0, 2.0], [0.5, -1.0], [2.0, 0.1]]), [1.0, 0.0, 1.0]]
+""",
+    "plain Python, element by element": """
+import math
+def homework(W1, b1, W2, b2, xs, ys, lr=0.5):
+    for x, y in zip(xs, ys):
+        z1 = [sum(W1[j][i] * x[i] for i in range(len(x))) + b1[j] for j in range(len(b1))]
+        h = [1 / (1 + math.e ** (-z)) for z in z1]
+        p = sum(W2[j] * h[j] for j in range(len(h))) + b2
+        loss = (p - y) ** 2
+        dp = 2 * (p - y)
+        dW2 = [dp * hj for hj in h]
+        dh = [dp * w for w in W2]
+        dz1 = [dh[j] * h[j] * (1 - h[j]) for j in range(len(h))]
+        dW1 = [[dz1[j] * x[i] for i in range(len(x))] for j in range(len(h))]
+        for j in range(len(h)):
+            for i in range(len(x)):
+                W1[j][i] -= lr * dW1[j][i]
+            b1[j] -= lr * dz1[j]
+            W2[j] -= lr * dW2[j]
+        b2 -= lr * dp
+args = [[[0.1, 0.2], [0.3, -0.4]], [0.1, -0.1], [0.3, -0.5], 0.1, [[0.5, 1.0], [1.0, 1.5]], [1.0, 0.0]]
+""",
+    "the loss only now and then": """
+import numpy as np
+def homework(w, X, y):
+    for epoch in range(100):
+        p = X @ w
+        if epoch % 2 == 0:
+            loss = ((p - y) ** 2).mean()
+        dp = 2 * (p - y) / len(y)
+        dw = X.T @ dp
+        w = w - 0.1 * dw
+args = [np.array([0.5, -0.3]), np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.2]]), np.array([1.0, 0.0, 2.0])]
+""",
+    "a difference that is no derivative": """
+import numpy as np
+def homework(w, x, y):
+    dx = x[1:] - x[:-1]
+    p = w * x
+    dy = (p[1:] - p[:-1]) - (y[1:] - y[:-1])
+    loss = (dy ** 2).sum()
+    dw = (2 * dy * dx).sum()
+    w = w - 0.01 * dw
+args = [0.5, np.array([1.0, 2.0, 4.0]), np.array([0.3, 0.1, 0.2])]
+""",
+    "a layer that is frozen on purpose": """
+import numpy as np
+def homework(W1, b1, W2, b2, x, y):
+    h = np.tanh(W1 @ x + b1)
+    p = W2 @ h + b2
+    loss = (p - y) ** 2
+    dp = 2 * (p - y)
+    dW2, db2 = dp * h, dp
+    dz = dp * W2 * (1 - h ** 2)
+    dW1, db1 = np.outer(dz, x), dz
+    W2 = W2 - 0.1 * dW2
+    b2 = b2 - 0.1 * db2
+args = [np.array([[0.5, -0.3], [0.2, 0.4]]), np.array([0.1, 0.2]), np.array([0.3, -0.6]), 0.1]
+args += [np.array([1.0, 2.0]), 0.5]
+""",
+    "two losses": """
+def homework(w, v, x, y):
+    p = w * x
+    loss_w = (p - y) ** 2
+    q = v * p
+    loss_v = (q - 1) ** 2
+    dloss_w_dw = 2 * (p - y) * x
+    dloss_v_dv = 2 * (q - 1) * p
+    w -= 0.1 * dloss_w_dw
+    v -= 0.1 * dloss_v_dv
+args = [0.5, 0.2, 2.0, 0.7]
+""",
+}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_a_convention_is_no_fault(name: str, program: Any) -> None:
+    """Right programs whose names, order or loss are not those of the book."""
+    module = program(CONVENTIONS[name])
+    report = check_derivation(module.homework, *module.args)
+    assert report.ok, str(report)
+
+
+def test_a_convention_does_not_hide_a_fault(program: Any) -> None:
+    source = CONVENTIONS["dZ of one example, divided by their number in dW"]
+    module = program(source.replace("dW = X.T @ dZ / m", "dW = X.T @ dZ"))
+    report = check_derivation(module.homework, *module.args)
+    assert not report.ok
+
+
+def test_any_slope_is_right_at_a_kink(program: Any) -> None:
+    module = program("""
+import numpy as np
+def homework(W1, b1, W2, x, y):
+    z = W1 @ x + b1
+    h = np.maximum(z, 0)
+    p = W2 @ h
+    loss = (p - y) ** 2
+    dp = 2 * (p - y)
+    dh = dp * W2
+    dz = dh * (z > 0)
+    db1 = dz
+    return db1
+""")
+    args = np.zeros((2, 2)), np.zeros(2), np.array([0.5, -0.3]), np.array([1.0, 2.0]), 1.0
+    report = check_derivation(module.homework, *args)
+    assert not report.findings, str(report)
+
+
+def test_zero_against_zero_is_no_evidence(program: Any) -> None:
+    source = """
+import numpy as np
+def homework(W1, W2, x, y):
+    h = np.tanh(W1 @ x)
+    p = W2 @ h
+    loss = (p - y) ** 2
+    dp = 2 * (p - y)
+    dW2 = dp * h
+    dh = dp * W2
+    dz = dh * (1 - h ** 2)
+    dW1 = np.outer(dz, x)
+    return dW1, dW2
+"""
+    args = np.array([[0.5, -0.3], [0.2, 0.4]]), np.zeros(2), np.array([1.0, 2.0]), 1.0
+    assert check_derivation(program(source).homework, *args).ok
+    report = check_derivation(program(source.replace("dz = dh", "dz = -dh")).homework, *args)
+    assert report.first is not None
+    assert (report.first.line, report.first.cause.kind) == (10, "sign")
+
+
+def test_globals_and_class_attributes_are_put_back(program: Any) -> None:
+    module = program("""
+import numpy as np
+W, seen = np.array([0.5, -0.3]), {}
+class Count:
+    calls = 0.0
+def homework(x, b, y):
+    global W
+    p = W @ x + b
+    loss = (p - y) ** 2
+    dp = 2 * (p - y)
+    db = dp
+    Count.calls = Count.calls + p
+    seen["p"] = p
+    W = W - 0.1 * dp * x
+    return db
+""")
+    before = module.W
+    assert check_derivation(module.homework, np.array([1.0, 2.0]), 0.3, 1.0).ok
+    assert module.W is before
+    assert module.W.tolist() == [0.5, -0.3]
+    assert (module.Count.calls, module.seen) == (0.0, {})
+
+
 OPTIMISERS = {
     "momentum": ("v = 0.9 * v + dw; w = w - 0.1 * v", "carry over"),
     "Adam": (
