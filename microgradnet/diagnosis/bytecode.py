@@ -6,7 +6,16 @@ import dis
 from functools import cache
 from types import CodeType, FrameType
 
-__all__ = ["is_literal", "is_printing", "mentioned", "names_indexed", "stored", "stored_later", "stores_item"]
+__all__ = [
+    "is_literal",
+    "is_printing",
+    "mentioned",
+    "names_filled",
+    "names_indexed",
+    "stored",
+    "stored_later",
+    "stores_item",
+]
 
 _LITERAL = {"LOAD_CONST", "LOAD_SMALL_INT", "STORE_FAST", "STORE_NAME", "STORE_DEREF", "UNARY_NEGATIVE", "NOP",
             "RESUME", "EXTENDED_ARG", "RETURN_CONST", "RETURN_VALUE"}  # fmt: skip
@@ -69,6 +78,16 @@ def names_indexed(code: CodeType) -> frozenset[str]:
 
 def _takes_item(instruction: dis.Instruction) -> bool:
     return instruction.opname == "BINARY_SUBSCR" or instruction.argrepr == "[]"
+
+
+def names_filled(code: CodeType) -> frozenset[str]:
+    """Names in lines that put something into items, or add in place: arrays that are filled bit by bit."""
+    lines = [line for line, there in _by_line(code).items() if stores_item(code, line) or any(map(_is_in_place, there))]
+    return frozenset(name for line in lines for name in mentioned(code, line))
+
+
+def _is_in_place(instruction: dis.Instruction) -> bool:
+    return instruction.opname == "BINARY_OP" and instruction.argrepr.endswith("=")
 
 
 def is_literal(code: CodeType, line: int) -> bool:

@@ -54,9 +54,9 @@ class Lifter:
     """Makes Values of floats. `moved(base, value)` gives the number to use; `lift`: whole numbers to be lifted too.
 
     `wanted`: bases of names with respect to which the code derives; `bases`: what was lifted; `derivatives`: bases
-    of the derivatives themselves, which are never lifted.
+    of the derivatives themselves, which are never lifted; `filled`: names of arrays that are filled bit by bit.
 
-    >>> lifter = Lifter(lambda base, x: x, wanted=(), derivatives=(), lift=())
+    >>> lifter = Lifter(lambda base, x: x, wanted=(), derivatives=(), lift=(), filled=())
     >>> lifter.lifted("w", 0.5), lifter.lifted("n", 3)
     (Value(0.5, grad=0.0, label='w'), 3)
     """
@@ -67,8 +67,10 @@ class Lifter:
         wanted: Collection[str],
         derivatives: Collection[str],
         lift: Collection[str],
+        filled: Collection[str],
     ) -> None:
         self.moved, self.wanted, self.derivatives, self.lift = moved, wanted, derivatives, lift
+        self.filled = filled
         self.bases: set[str] = set()
 
     def lifted(self, base: str, thing: Any, depth: int = 3) -> Any:
@@ -133,7 +135,8 @@ class Lifter:
         """
         is_array = getattr(thing, "shape", ()) != ()
         if base in self.derivatives or base not in self.wanted:
-            if is_array and thing.dtype.kind == "f" and not thing.any():
+            is_filled = base in self.derivatives or base in self.filled
+            if is_array and is_filled and thing.dtype.kind == "f" and not thing.any():
                 return thing.astype(object)
             return thing
         if thing.__class__ is Value or not (is_array or thing.__class__ is float or hasattr(thing, "dtype")):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import LOSSES, parse_derivative
+from microgradnet.diagnosis.bytecode import names_filled
 from microgradnet.diagnosis.judging import Judged, judge
 from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
 from microgradnet.diagnosis.pairing import Loss, Names, Pairing, pair_up
@@ -29,6 +30,7 @@ class Homework(NamedTuple):
     modules: frozenset[str]
     known: frozenset[str]  # every name in the file
     wanted: frozenset[str]  # names by which something is derived
+    filled: frozenset[str]  # names of arrays that are filled bit by bit
 
     def meaning(self, base: str) -> tuple[str | None, str] | None:
         """(A, B) where the name looks like ∂A/∂B, (None, B) for the loss's derivative, None for other names."""
@@ -71,8 +73,11 @@ def homework(
     code = plain.__code__
     codes = list(_codes_of(plain.__globals__, code.co_filename)) or [code]
     known = {name for c in [code, *codes] for name in _names_in(c)}
+    filled = frozenset(name for c in [code, *codes] for name in names_filled(c))
     modules = frozenset({plain.__module__, *_modules_of(function)})
-    task = Homework(function, args, kwargs, loss, names, lift, code.co_filename, modules, frozenset(known), frozenset())
+    task = Homework(
+        function, args, kwargs, loss, names, lift, code.co_filename, modules, frozenset(known), frozenset(), filled
+    )
     meanings = [task.meaning(name) for name in known] + list(names.values())
     return task._replace(wanted=frozenset(meaning[1] for meaning in meanings if meaning is not None))
 
@@ -93,7 +98,7 @@ def _run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
         return meanings[base]
 
     names = {name for name in task.known if meaning(name) is not None}
-    lifter = Lifter(moved, task.wanted, names, task.lift)
+    lifter = Lifter(moved, task.wanted, names, task.lift, task.filled)
     function, args, kwargs = own_copy(task.function, task.args, task.kwargs)
     parameters = _parameter_names(function, args)
     args = tuple(_lifted(lifter, name, thing, task.modules) for name, thing in zip(parameters, args, strict=True))
