@@ -76,7 +76,7 @@ class Reporter:
         findings: list[_Timed] = []
         unpaired = [(u.event.name, u.event.line, self._reason(u)) for u in self.first.pairing.unpaired]
         for group in groups.values():
-            looked_at = group if any(map(_tells, group)) else [*group, *self._elsewhere(group[0])]
+            looked_at = [*group, *self._elsewhere(group[0])] if all(map(_is_nothing, group)) else group
             wrong = [j for j in looked_at if j.verdict in ("wrong", "shape") and self._complete(j)]
             behind = self._cut_before(wrong[0]) if wrong and any(wrong[0] is j for j in group) else None
             if behind is not None:
@@ -379,12 +379,9 @@ def _checked(group: list[Judged]) -> Checked:
     return Checked(pair.event.name, f"∂{pair.of}/∂{pair.by.name}", pair.event.line, len(group), numbers, verdict)
 
 
-def _tells(judged: Judged) -> bool:
-    """Whether some number was decided that is not 0 on both sides."""
-    pair = judged.pair
-    if pair.wanted_shape is not None:
-        return True
-    return bool((judged.decided & ((judged.by_hand != 0) | (pair.autograd != 0))).any())
+def _is_nothing(judged: Judged) -> bool:
+    """Whether all numbers are 0 on both sides."""
+    return not judged.by_hand.any() and not judged.pair.autograd.any()
 
 
 def _worst(judged: Judged) -> tuple[float | None, float | None, str]:
