@@ -17,7 +17,7 @@ from typing import Any
 from microgradnet.diagnosis.findings import Reporter
 from microgradnet.diagnosis.lifting import own_copy
 from microgradnet.diagnosis.pairing import Loss, Names
-from microgradnet.diagnosis.recording import TooLarge, raises_on_floats
+from microgradnet.diagnosis.recording import TooLarge, raises_on_floats, undisturbed
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, homework, run
 from microgradnet.errors import InputError
@@ -94,9 +94,11 @@ def check_derivation(
     if iterations < 1 or points < 0:
         raise InputError(f"iterations must be at least 1 and points at least 0, got {iterations} and {points}")
     task = homework(function, args, kwargs, loss, dict(names or {}), tuple(lift))
-    first = _run(task, lambda base, x: x, iterations)
-    is_theirs = first.recording.error is not None and raises_on_floats(own_copy(function, args, kwargs), task.file)
-    return Reporter(task, first, is_theirs, iterations, points, seed).report()
+    with undisturbed():
+        first = _run(task, lambda base, x: x, iterations)
+        raised = first.recording.error is not None
+        is_theirs = raised and raises_on_floats(own_copy(function, args, kwargs), task.file)
+        return Reporter(task, first, is_theirs, iterations, points, seed).report()
 
 
 def _run(task: Homework, moved: Callable[[str, Any], Any], iterations: int) -> Run:

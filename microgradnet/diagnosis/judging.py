@@ -57,11 +57,12 @@ def judge(
     `parameters`: bases of what was lifted.
     """
     everything = frozenset(pair.event.time for pair in pairing.pairs)
-    judged, updates, seconds = _Corrected(recording, pairing, everything).run()
+    below: dict[int, set[int]] = {}
+    judged, updates, seconds = _Corrected(recording, pairing, everything, below).run()
     if all(one.original != "otherwise" for one in judged):
         return judged, updates, seconds
     otherwise = _meant_otherwise(recording, pairing, judged, updates, parameters)
-    return _Corrected(recording, pairing, otherwise).run()
+    return _Corrected(recording, pairing, otherwise, below).run()
 
 
 def _meant_otherwise(
@@ -88,14 +89,14 @@ def _meant_otherwise(
             is_right = id(update) not in wrong and of_code
             moved[is_right].update(int(n) for n in update.nodes.flat)
     stops = pairing.stops
-    right = set(tape.ancestors(ends[True], stops)) | set(tape.ancestors(moved[True], stops - moved[True]))
     bad = set(tape.ancestors(ends[False], stops)) | set(tape.ancestors(moved[False], stops - moved[False]))
-    found = set()
-    for one in judged:
-        nodes = {int(n) for n in one.pair.nodes.flat if n >= 0}
-        if one.original == "otherwise" and nodes and nodes <= right and not nodes & bad:
-            found.add(one.pair.event.time)
-    return frozenset(found)
+    nodes = {one.pair.event.time: {int(n) for n in one.pair.nodes.flat if n >= 0} for one in judged
+             if one.original == "otherwise"}  # fmt: skip
+    harmless = {time: own for time, own in nodes.items() if own and not own & bad}
+    if not harmless:
+        return frozenset()
+    right = set(tape.ancestors(ends[True], stops)) | set(tape.ancestors(moved[True], stops - moved[True]))
+    return frozenset(time for time, own in harmless.items() if own <= right)
 
 
 def _learning_rates(recording: Recording) -> list[float]:
@@ -113,8 +114,11 @@ def _learning_rates(recording: Recording) -> list[float]:
 class _Corrected:
     """One pass over the tape in which derivatives that are wrong get autograd's numbers."""
 
-    def __init__(self, recording: Recording, pairing: Pairing, left: Collection[int]) -> None:
+    def __init__(
+        self, recording: Recording, pairing: Pairing, left: Collection[int], below: dict[int, set[int]]
+    ) -> None:
         self.tape: Tape = recording.tape
+        self.below = below  # by id of a sweep: what its A's kinks were made of
         self.pairing, self.left = pairing, left  # the events of derivatives that are left as they are
         self.fixed: dict[int, float] = {}
         self.done = 0
@@ -182,8 +186,10 @@ class _Corrected:
         import numpy
 
         sweep = pair.sweep
-        kinks = [n for n, adjoint in enumerate(sweep.adjoints) if adjoint is not None and self._is_kink(n)]
-        below = set(self.tape.ancestors(kinks, self.pairing.stops)) if kinks else set()
+        if id(sweep) not in self.below:
+            kinks = [n for n, adjoint in enumerate(sweep.adjoints) if adjoint is not None and self._is_kink(n)]
+            self.below[id(sweep)] = set(self.tape.ancestors(kinks, self.pairing.stops))
+        below = self.below[id(sweep)]
         by = numbers_of(self.tape, pair.by.version)
         found = numpy.array([int(n) in below for n in by.flat], dtype=bool)
         return (

@@ -73,23 +73,21 @@ class Tape:
 
     def complete(self) -> None:
         """Fill the columns for the nodes that came since the last time; to be called when a run has ended."""
-        numbers = self.numbers
+        numbers, errors = self.numbers, self._errors
         for node in self.nodes[len(self.data) :]:
             operands = operands_of(node)
             self.operands.append(tuple([
                 numbers[o] if o.__class__ is Value else o if o.__class__ is float else float(o.data) for o in operands
             ]))  # fmt: skip
-            partials = node.partials if operands else ()
-            self.partials.append(
-                tuple([p if o.__class__ is Value else None for o, p in zip(operands, partials, strict=True)])
-            )
+            local = node.da if node.da.__class__ is tuple else (node.da, node.db)[: len(operands)]
+            local = tuple([p if o.__class__ is Value else None for o, p in zip(operands, local, strict=True)])
+            error = UNIT * abs(node.data) if operands else 0.0
+            for operand, partial in zip(operands, local, strict=True):
+                if partial is not None:
+                    error += abs(partial) * errors[numbers[operand]]
+            self.partials.append(local)
             self.data.append(node.data)
-        for number in range(len(self._errors), len(self.data)):
-            error = UNIT * abs(self.data[number]) if self.operands[number] else 0.0
-            for operand, partial in zip(self.operands[number], self.partials[number], strict=True):
-                if partial is not None and self._errors[operand]:
-                    error += abs(partial) * self._errors[operand]
-            self._errors.append(error if error == error else math.inf)
+            errors.append(error if error == error else math.inf)
 
     def error(self, number: int) -> float:
         """A bound on the rounding in a node's number, each operation's own rounding sent forward through the rest."""
