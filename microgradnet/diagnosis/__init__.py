@@ -2,9 +2,10 @@
 
 The rooms behind it, in the order of the work: `lifting` (Values in the place of floats), `recording` (what every line
 does; with `bytecode`, what a line says, and `things`, what names hold), `tape` (derivatives between any two numbers of
-the run), `versions` (what a name held at a moment), `pairing` (which variable is which derivative), `judging` (which
-are wrong by themselves), `updates` (of the parameters), `running` (all that, at one point), `evidence` (what is known
-of a wrong one at several points), `explaining` (asks `causes`), `findings`, `report`.
+the run), `versions` (what a name held at a moment), `stepping` (which new versions of parameters are steps), `pairing`
+(which variable is which derivative), `judging` (which are wrong by themselves), `updates` (of the parameters),
+`running` (all that, at one point), `evidence` (what is known of a wrong one at several points), `explaining` (asks
+`causes`), `findings`, `report`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from microgradnet.causes import same_but_for_ones
 from microgradnet.comparison.naming import LOSSES, parse_derivative
 from microgradnet.diagnosis.bytecode import is_literal
 from microgradnet.diagnosis.recording import Event, Recording
+from microgradnet.diagnosis.stepping import merged, parameter_changes, updated
 from microgradnet.diagnosis.tape import Sweep, Tape
 from microgradnet.diagnosis.versions import floats, holds_values, numbers_of, shape_of
 from microgradnet.errors import InputError
@@ -93,6 +94,8 @@ def pair_up(recording: Recording, loss: Loss, names: Names, parameters: set[str]
 
 
 class _Matcher:
+    """Finds the versions that belong together; what was computed once (elements, sweeps, losses) is kept."""
+
     def __init__(self, recording: Recording, loss: Loss, names: Names, parameters: set[str]) -> None:
         self.recording, self.loss, self.names, self.parameters = recording, loss, names, parameters
         self.tape: Tape = recording.tape
@@ -107,7 +110,13 @@ class _Matcher:
         self.elements: dict[int, Any] = {}
         self.sweeps: dict[tuple[int, ...], Sweep] = {}
         self.losses: dict[tuple[int, ...], tuple[int, ...] | None] = {}
-        self.stops, self.updates = self._updated_parameters()
+        changed = parameter_changes(recording.events, parameters, self._meaning_of)
+        anew = [e.time for base in self._loss_bases() for e in self.by_base.get(base, [])]
+        derived = {meaning[1] for meaning in self.meaning.values() if meaning is not None}
+        by_hand = [event for event in recording.events if self._meaning_of(event) is not None]
+        self.stops, self.updates = updated(
+            self.tape, merged(changed, anew, self.numbers_of), by_hand, derived, self.numbers_of
+        )
 
     def _final_loss(self) -> set[str]:
         """The variable named like a loss; of several the one into which the others go, as loss + penalty = total."""
@@ -132,6 +141,9 @@ class _Matcher:
     def _is_no_derivative(self, name: str) -> bool:
         """Whether a name like dloss is no derivative by the loss."""
         return parse_derivative(name, self.known - {name}, ()) is None
+
+    def _loss_bases(self) -> list[str]:
+        return list(inspect.signature(self.loss).parameters) if callable(self.loss) else sorted(self.roots)
 
     def _parsed(self, base: str) -> tuple[str | None, str] | None:
         if base in self.names:
@@ -159,82 +171,6 @@ class _Matcher:
         if event.time not in self.elements:
             self.elements[event.time] = numbers_of(self.tape, event.version)
         return self.elements[event.time]
-
-    def _updated_parameters(self) -> tuple[frozenset[int], list[tuple[Event, Event]]]:
-        """Nodes of new versions of parameters which were made of derivatives by hand, and these versions."""
-        versions: dict[int, list[tuple[Event, Event]]] = {}  # node: the events that it belongs to
-        derived: dict[int, int] = {}  # node of a derivative by hand: since when
-        last: dict[tuple[int, str], Event] = {}
-        changed: list[tuple[Event, Event]] = []
-        for event in self.recording.events:
-            key = (event.scope.number, event.base)
-            if self._meaning_of(event) is not None:
-                for number in self.numbers_of(event).flat:
-                    if number >= 0:
-                        derived.setdefault(int(number), event.tape)
-            elif event.base in self.parameters and key in last:
-                changed.append((last[key], event))
-            last[key] = event
-        changed = self._merged(changed)
-        for pair in changed:
-            for number in self.numbers_of(pair[1]).flat:
-                if number >= 0:
-                    versions.setdefault(int(number), []).append(pair)
-        stops: set[int] = set()
-        tainted = [False] * len(self.tape)
-        for number, operands in enumerate(self.tape.operands):
-            taint = number in derived or any(o.__class__ is int and tainted[o] for o in operands)
-            if taint and number in versions:
-                stops.add(number)
-            else:
-                tainted[number] = taint
-        updates = []
-        for before, after in changed:
-            new = {int(number) for number in self.numbers_of(after).flat if number >= 0}
-            if not stops & new and self._steps(before, after):
-                stops |= new
-            if stops & new:
-                updates.append((before, after))
-        return frozenset(stops), updates
-
-    def _merged(self, changed: list[tuple[Event, Event]]) -> list[tuple[Event, Event]]:
-        """Changes of one element after another, before the loss is computed anew, as one."""
-        losses = sorted(e.time for base in self._loss_bases() for e in self.by_base.get(base, []))
-        merged: list[tuple[Event, Event]] = []
-        touched: dict[tuple[int, str], set[int]] = {}
-        for before, after in changed:
-            key = (after.scope.number, after.base)
-            old, new = self.numbers_of(before), self.numbers_of(after)
-            own = (
-                set()
-                if old.shape != new.shape
-                else {i for i, (a, b) in enumerate(zip(old.flat, new.flat, strict=True)) if a != b}
-            )
-            place = next((i for i in range(len(merged) - 1, -1, -1) if merged[i][1] is before), None)
-            last = merged[place][1] if place is not None else None
-            again = last is not None and not touched[key] & own and len(own) < old.size
-            if again and place is not None and not any(last.time < time < after.time for time in losses if last):
-                merged[place] = (merged[place][0], after)
-                touched[key] |= own
-            else:
-                merged.append((before, after))
-                touched[key] = own
-        return merged
-
-    def _loss_bases(self) -> list[str]:
-        return list(inspect.signature(self.loss).parameters) if callable(self.loss) else sorted(self.roots)
-
-    def _steps(self, before: Event, after: Event) -> bool:
-        """Whether a parameter was moved by something that is no derivative: p -= rate, after derivatives were had."""
-        derived = {meaning[1] for meaning in self.meaning.values() if meaning is not None}
-        had = any(self._meaning_of(event) is not None for event in self.recording.events[: after.time])
-        old, new = self.numbers_of(before), self.numbers_of(after)
-        if not had or after.base not in derived or old.shape != new.shape:
-            return False
-        return all(
-            n >= 0 and self.tape.nodes[n].op in ("add", "sub") and self.tape.operands[n][0] == o
-            for o, n in zip(old.flat, new.flat, strict=True)
-        )
 
     def sweep(self, seeds: tuple[int, ...]) -> Sweep:
         if seeds not in self.sweeps:

@@ -24,10 +24,10 @@ from microgradnet.diagnosis.tape import Tape
 from microgradnet.diagnosis.things import Scope, copied, items_of, kind_of, mark_of, named, put, root_of, variables_of
 from microgradnet.value import Value, apply, cut
 
-__all__ = ["Cut", "Event", "Recording", "TooLarge", "raises_on_floats", "record", "undisturbed"]
+__all__ = ["Cut", "Event", "Recording", "TooLarge", "Watch", "raises_on_floats", "record", "undisturbed"]
 
 MOST_NODES = 2_000_000
-"""So many operations are recorded at most: about a minute and a gigabyte."""
+"""So many operations are recorded at most."""
 
 ENOUGH_NODES = 100_000
 """A run that has done one step, and recorded so many operations, does not begin another."""
@@ -83,27 +83,20 @@ class Recording(NamedTuple):
     error_line: int | None
 
 
-def record(
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    *,
-    file: str,
-    modules: Collection[str],
-    lifted: Collection[str],
-    meaning: Callable[[str], tuple[str | None, str] | None],
-    lift_local: Callable[[str, Any], Any],
-    steps: int,
-) -> Recording:
-    """Run the function and note its lines.
+class Watch(NamedTuple):
+    """What is looked at in a run, and what is done there."""
 
-    `file`: whose lines; `modules`: whose classes' attributes are looked at. `lifted`: bases of the names that are
-    parameters; when one of them is given a new number after a derivative has been, a step was made; `steps` of them
-    are enough. `meaning(base)`: (A, B) where a name looks like ∂A/∂B, or (None, B), or None. `lift_local(base, thing)`:
-    what to put in the place of a plain float or array which a name was just given (or the thing itself).
-    """
-    recorder = _Recorder(file, modules, lifted, meaning, lift_local, steps)
-    return recorder.run(function, args, kwargs)
+    file: str  # whose lines
+    modules: Collection[str]  # whose classes' attributes
+    lifted: Collection[str]  # bases of the parameters: a new number after a derivative has been had is a step
+    meaning: Callable[[str], tuple[str | None, str] | None]  # (A, B) where a base looks like ∂A/∂B, (None, B), or None
+    lift_local: Callable[[str, Any], Any]  # what to put in the place of a plain float or array that a name was given
+    steps: int  # so many are enough
+
+
+def record(watch: Watch, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
+    """Run the function and note its lines. Raises TooLarge."""
+    return _Recorder(watch).run(function, args, kwargs)
 
 
 def raises_on_floats(call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]], file: str) -> bool:
@@ -143,17 +136,10 @@ class _Frame:
 
 
 class _Recorder:
-    def __init__(
-        self,
-        file: str,
-        modules: Collection[str],
-        lifted: Collection[str],
-        meaning: Callable[[str], tuple[str | None, str] | None],
-        lift_local: Callable[[str, Any], Any],
-        steps: int,
-    ) -> None:
-        self.file, self.modules, self.lifted, self.meaning = file, modules, lifted, meaning
-        self.lift_local, self.steps = lift_local, steps
+    """The state of a run that is being watched, and the hooks that fill it."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.file, self.modules, self.lifted, self.meaning, self.lift_local, self.steps = watch
         self.outside: types.FrameType | None = None  # the frame that calls the user's function
         self.caller: types.FrameType | None = None  # of the last Value: NumPy makes many at one place
         self.caller_at = -1

@@ -11,7 +11,7 @@ from microgradnet.diagnosis.bytecode import names_filled
 from microgradnet.diagnosis.judging import Judged, judge
 from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
 from microgradnet.diagnosis.pairing import Loss, Names, Pairing, pair_up
-from microgradnet.diagnosis.recording import Recording, record, undisturbed
+from microgradnet.diagnosis.recording import Recording, Watch, record, undisturbed
 from microgradnet.diagnosis.updates import Second, Update, Updates, check_updates
 
 __all__ = ["Homework", "Run", "homework", "run"]
@@ -105,10 +105,8 @@ def _run(task: Homework, moved: Callable[[str, Any], Any], steps: int) -> Run:
     kwargs = {name: _lifted(lifter, name, thing, task.modules) for name, thing in kwargs.items()}
     if isinstance(function, types.MethodType):
         lifter.lift_fields(function.__self__, task.modules | {type(function.__self__).__module__})
-    recording = record(
-        function, args, kwargs, file=task.file, modules=task.modules, lifted=lifter.bases, meaning=meaning,
-        lift_local=lifter.local, steps=steps,
-    )  # fmt: skip
+    watch = Watch(task.file, task.modules, lifter.bases, meaning, lifter.local, steps)
+    recording = record(watch, function, args, kwargs)
     pairing = pair_up(recording, task.loss, task.names, lifter.bases)
     judged, updates, seconds = judge(recording, pairing, lifter.bases)
     return Run(recording, pairing, judged, check_updates(updates), seconds, lifter.bases, meaning)

@@ -76,6 +76,7 @@ def _is_number(x: Any) -> bool:
 
 
 def items_of(holder: Any) -> list[tuple[Any, Any]]:
+    """The keys, places or attributes of a holder, each with what it holds."""
     if holder.__class__ is dict:
         return list(holder.items())
     if holder.__class__ is list:
@@ -84,6 +85,7 @@ def items_of(holder: Any) -> list[tuple[Any, Any]]:
 
 
 def put(holder: Any, key: Any, thing: Any) -> None:
+    """Put a thing under a key, place or attribute of a holder."""
     if holder.__class__ in (dict, list):
         holder[key] = thing
     else:
@@ -122,6 +124,7 @@ def mark_of(thing: Any) -> Any:
 
 
 def copied(thing: Any) -> Any:
+    """An array of its own with the elements of an array, or of a list of numbers or of lists of them."""
     import numpy
 
     if thing.__class__ is list:

@@ -42,12 +42,14 @@ def _float(x: Any) -> float:
 
 
 def holds_values(version: Any) -> bool:
+    """Whether it is a Value, or an array with one in it."""
     if version.__class__ is Value:
         return True
     return is_object_array(version) and any(x.__class__ is Value for x in version.flat)
 
 
 def shape_of(event: Event) -> tuple[int, ...]:
+    """The shape of what a name held; () for one number."""
     return getattr(event.version, "shape", ())
 
 
