@@ -12,9 +12,10 @@ from operator import add
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from microgradnet.dialects import JAX, TORCH
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
-from microgradnet.notation import JAX, SYMBOLS, TORCH, Dialect, Symbol
+from microgradnet.notation import SYMBOLS, Dialect, Symbol
 from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.rules import function_source, statements
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.drawing import text
-from microgradnet.drawing.structure import Neuron, layers, neurons, uses
+from microgradnet.structure import Neuron, layers, neurons, uses
 from microgradnet.ops import COMPARISONS, row_of
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Neurons and layers, found in a Graph by its structure alone: the frames of the picture."""
+"""Neurons and layers, found in a Graph by its structure alone."""
 
 from __future__ import annotations
 
