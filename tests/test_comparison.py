@@ -734,7 +734,8 @@ ELSEWHERE = {
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
 def test_every_primitive_has_a_spelling_in_the_library(library: Library) -> None:
     """Those of any number of operands are computed with the table's own rules, out of the others."""
-    assert not [name for name, row in TABLE.items() if row.primitive and not row.variadic and name not in library.dialect]
+    fixed = [name for name, row in TABLE.items() if row.primitive and not row.variadic]
+    assert not [name for name in fixed if name not in library.dialect]
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if not row.variadic])

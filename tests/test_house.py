@@ -26,7 +26,7 @@ FLOORS = [
     ["article", "finite", "display", "files", "sheet"],
     ["ops"],
     ["notation"],
-    ["rules", "dialects", "algebra"],
+    ["rules", "dialects", "algebra", "spelling"],
     ["graph"],
     ["value"],
     ["methods"],

@@ -6,20 +6,18 @@ import argparse
 import inspect
 import math
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
 
+from microgradnet.cli.formulas import as_number, assignments, computed, in_one_sentence, numbers_of
 from microgradnet.cli.script import arguments, derivations, function_named, not_leaving, parts, running
 from microgradnet.errors import InputError
 
 if TYPE_CHECKING:
     from microgradnet.comparison import Comparison
     from microgradnet.diagnosis import Report
-    from microgradnet.value import Value
 
 DESCRIPTION = """Check derivatives that were made by hand.
 
@@ -186,7 +184,7 @@ def _names(text: str) -> dict[str, tuple[str, str]]:
     {'delta': ('loss', 'z'), 'g': ('h', 'w')}
     """
     meanings: dict[str, tuple[str, str]] = {}
-    for name, meaning in _assignments("--names", parts(text), "delta=loss/z"):
+    for name, meaning in assignments("--names", parts(text), "delta=loss/z"):
         of, slash, by = (word.strip() for word in meaning.partition("/"))
         if not (of and slash and by) or "/" in by:
             raise InputError(f"--names: {name:.60}={meaning:.60} wants two names, as in delta=loss/z")
@@ -229,62 +227,25 @@ def _single(name: str, x: Any) -> Any:
 def _compared(args: argparse.Namespace) -> Comparison:
     from microgradnet.comparison import compare
 
-    root = _computed(args.what, dict(_numbers("--at", ",".join(args.at or []), "w1=1,x1=-2")))
+    root = computed(args.what, dict(numbers_of("--at", ",".join(args.at or []), "w1=1,x1=-2")))
     by_hand: dict[str, Any] = {}
-    for name, text in _assignments("--by-hand", args.by_hand or [], 'w1="2*x"'):
-        number = _as_number(text)
+    for name, text in assignments("--by-hand", args.by_hand or [], 'w1="2*x"'):
+        number = as_number(text)
         by_hand[name] = _function(f"--by-hand {name}", text) if number is None else number
     options: dict[str, Any] = {}
     if args.steps is not None:
-        width = _as_number(args.steps)
-        options["steps"] = dict(_numbers("--steps", args.steps, "w1=1e-5")) if width is None else width
+        width = as_number(args.steps)
+        options["steps"] = dict(numbers_of("--steps", args.steps, "w1=1e-5")) if width is None else width
     if args.sources is not None:
         options["sources"] = tuple(parts(args.sources))
     return compare(root, by_hand or None, significant=args.significant, **options)
-
-
-def _computed(text: str, numbers: Mapping[str, float]) -> Value:
-    """The Value of the last of the steps; each step has its name as its label, the last one L if it has none."""
-    from microgradnet.expression import CONSTANTS, formula, names_in
-    from microgradnet.value import Value
-
-    values: dict[str, Any] = {name: Value(x, name) for name, x in numbers.items()}
-    steps = [re.fullmatch(r"\s*(?:([^\W\d]\w*)\s*=(?!=))?(.*)", step, re.DOTALL) for step in text.split(";")]
-    used: set[str] = set()
-    for number, step in enumerate(steps, 1):
-        assert step is not None  # the pattern takes any text
-        label, of = step[1], step[2].strip()
-        if number < len(steps) and label is None:
-            raise InputError(f"step {number} of the formula has no name; write it as in p = w*x; L = (y - p)**2")
-        if label is not None and (label in values or label in CONSTANTS):
-            raise InputError(
-                f"{label:.60} has a number already, so it cannot be the name of step {number} of the formula"
-            )
-        with _in_one_sentence(f"step {number} of the formula" if len(steps) > 1 else "the formula"):
-            used |= {*names_in(of), *(CONSTANTS.keys() & numbers.keys())}
-            result: Value = formula(of, values)
-        if any(result is value for value in values.values()):
-            raise InputError(f"the formula {of!r:.60} is only a name; write one that computes something")
-        result.label = label or ("L" if "L" not in values else "result")
-        values[result.label] = result
-    if not used:
-        raise InputError(
-            f"the formula {text!r:.60} has no names, so there is no derivative; write for example (y - w*x)**2"
-        )
-    unused = [name for name in numbers if name not in used]
-    if unused:
-        raise InputError(f"--at: {unused[0]:.60} is not in the formula; its names are {', '.join(sorted(used))}")
-    return result
-
-
-# --- what options hold ----------------------------------------------------------------------------------------------
 
 
 def _function(where: str, text: str) -> Callable[..., Any]:
     """A formula as a function whose parameters are its names; the text is never executed."""
     from microgradnet.expression import formula, names_in
 
-    with _in_one_sentence(where):
+    with in_one_sentence(where):
         names = names_in(text)
         formula(text, dict.fromkeys(names, 0.5))  # anything that is wrong with it is said now
 
@@ -295,52 +256,3 @@ def _function(where: str, text: str) -> Callable[..., Any]:
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
     computed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return computed
-
-
-@contextmanager
-def _in_one_sentence(where: str) -> Iterator[None]:
-    """Refusals of a formula point at the place in lines below; here the place is quoted, on the same line."""
-    try:
-        yield
-    except InputError as error:
-        said, *pointing = str(error).splitlines()
-        place = ""
-        if len(pointing) == 2:
-            shown, marks = pointing
-            said = said.partition(": ")[2]  # without the column, which counts from the formula and not the argument
-            quoted = shown[marks.find("^") :][: marks.count("^")]
-            place = f", at {quoted!r}" if quoted else ", at its end"
-        raise InputError(f"{where}: {said}{place}") from None
-
-
-def _assignments(option: str, texts: Iterable[str], example: str) -> Iterator[tuple[str, str]]:
-    """(name, what stands behind =) of each; InputError where one is no assignment, or a name comes twice."""
-    met: set[str] = set()
-    for text in texts:
-        name, equals, value = (word.strip() for word in text.partition("="))
-        name = normalize("NFKC", name)  # as Python reads names
-        if not (name and equals and value):
-            raise InputError(f"{option} wants a name, = and a value, such as {example}, got {text!r:.60}")
-        if name in met:
-            raise InputError(f"{option}: {name:.60} is given twice; leave one out")
-        met.add(name)
-        yield name, value
-
-
-def _numbers(option: str, text: str, example: str) -> Iterator[tuple[str, float]]:
-    for name, value in _assignments(option, parts(text), example):
-        number = _as_number(value)
-        if number is None or not math.isfinite(number):
-            raise InputError(f"{option}: {name:.60} wants a number, such as {example}, got {value!r:.60}")
-        yield name, number
-
-
-def _as_number(text: str) -> float | None:
-    """
-    >>> _as_number("-1e-3"), _as_number("w")
-    (-0.001, None)
-    """
-    try:
-        return float(text)
-    except ValueError:
-        return None
