@@ -70,11 +70,12 @@ TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
     from typing import Any
 
-    from microgradnet import article, losses, nn, optim
+    from microgradnet import article, losses, nn, optim, plot
     from microgradnet.anomaly import Anomaly, detect_anomaly, find_nan
     from microgradnet.comparison import Comparison, assert_gradients, check_gradients, compare
     from microgradnet.diagnosis import check_derivation
     from microgradnet.drawing import Drawing, draw
+    from microgradnet.explanation import Derivative, Explanation, derivative, explain
     from microgradnet.expression import formula
     from microgradnet.extension import operation
     from microgradnet.training import History, fit
@@ -88,21 +89,23 @@ _ROOMS = {
     **dict.fromkeys(("Comparison", "assert_gradients", "check_gradients", "compare"), "comparison"),
     "check_derivation": "diagnosis",
     **dict.fromkeys(("Drawing", "draw"), "drawing"),
+    **dict.fromkeys(("Derivative", "Explanation", "derivative", "explain"), "explanation"),
     **dict.fromkeys(("Anomaly", "detect_anomaly", "find_nan"), "anomaly"),
     "formula": "expression",
     "operation": "extension",
     **dict.fromkeys(("History", "fit"), "training"),
 }
-_MODULES = ("article", "losses", "nn", "optim")
+_MODULES = ("article", "losses", "nn", "optim", "plot")
 
 __all__ = [
-    "Anomaly", "AnomalyError", "Comparison", "Condition", "Drawing", "Graph", "History", "InputError",
-    "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh", "assert_gradients", "atan", "atan2",
-    "atanh", "ceil", "check_derivation", "check_gradients", "clip", "compare", "cos", "cosh", "detect_anomaly",
-    "dot", "draw", "elu", "erf", "erfc", "exp", "expm1", "find_nan", "fit", "floor", "formula", "gelu", "grad",
-    "hessian", "hvp", "hypot", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp",
-    "losses", "maximum", "mean", "minimum", "name", "nn", "operation", "optim", "relu", "sigmoid", "sign", "silu",
-    "sin", "sinh", "softmax", "softplus", "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",
+    "Anomaly", "AnomalyError", "Comparison", "Condition", "Derivative", "Drawing", "Explanation", "Graph",
+    "History", "InputError", "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh",
+    "assert_gradients", "atan", "atan2", "atanh", "ceil", "check_derivation", "check_gradients", "clip", "compare",
+    "cos", "cosh", "derivative", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain", "expm1",
+    "find_nan", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp",
+    "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean", "minimum", "name",
+    "nn", "operation", "optim", "plot", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",
+    "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",
 ]  # fmt: skip
 
 

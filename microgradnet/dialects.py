@@ -162,9 +162,9 @@ def mathml_number(x: float) -> tuple[str, int]:
     """A number in MathML, as `latex_number` writes it in LaTeX.
 
     >>> mathml_number(-0.5)[0]
-    '<mrow><mo>-</mo><mn>0.5</mn></mrow>'
+    '<mrow><mo>−</mo><mn>0.5</mn></mrow>'
     """
-    sign, size = ("<mo>-</mo>", -x) if x < 0 else ("", x)
+    sign, size = ("<mo>−</mo>", -x) if x < 0 else ("", x)
     mantissa, _, exponent = f"{size:g}".partition("e")
     shown = f"<mn>{CONSTANTS.get(size) or {'inf': '∞'}.get(mantissa, mantissa)}</mn>"
     if exponent and size not in CONSTANTS:
@@ -194,10 +194,10 @@ MATHML = Dialect(
            for op, sign in (("lt", "&lt;"), ("le", "≤"), ("gt", "&gt;"), ("ge", "≥"))},
         "is_zero": ("{}<mo>=</mo><mn>0</mn>", 1),
         "add": ("{}<mo>+</mo>{}", 2),
-        "sub": ("{}<mo>-</mo>{}", 2),
+        "sub": ("{}<mo>−</mo>{}", 2),
         "mul": ("{}<mo>·</mo>{}", 3),
         "div": (f"<mfrac>{_ROW}</mfrac>", ATOM),
-        "neg": ("<mo>-</mo>{}", 4),
+        "neg": ("<mo>−</mo>{}", 4),
         **dict.fromkeys(POWERS, (f"<msup>{_ROW}</msup>", 5)),
         "sqrt": ("<msqrt>{}</msqrt>", LEAF),
         "abs": ("<mrow><mo>|</mo>{}<mo>|</mo></mrow>", LEAF),
@@ -228,6 +228,10 @@ def javascript_number(x: float) -> tuple[str, int]:
     return text.replace("inf", "Infinity").replace("nan", "NaN"), binding
 
 
+_IN_MATH = (
+    "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "hypot", "abs", "floor", "ceil", "trunc",
+)  # fmt: skip
 JAVASCRIPT = Dialect(
     {
         **OPERATORS,
@@ -235,8 +239,8 @@ JAVASCRIPT = Dialect(
         "is_zero": ("{} === 0", 1),
         "neg": ("-({})", ATOM),  # two signs in a row would be another operator
     },
-    {},
-    function=lambda name: f"op.{name}",
+    {name: f"Math.{name}" for name in _IN_MATH},
+    function=lambda name: f"op.{name}",  # of the page's numbers.js
     number=javascript_number,
     nothing="null",
 )

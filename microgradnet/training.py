@@ -86,12 +86,9 @@ class History:
                     'History.plot needs matplotlib; install it by: pip install "microgradnet[plot]"'
                 ) from error
             ax = pyplot.subplots(figsize=(6, 4), layout="constrained")[1]
-        ax.plot(self.epochs, self.losses, label="training")
-        if self.validation_losses:
-            ax.plot(self.epochs, self.validation_losses, label="validation")
-            ax.legend()
-        ax.set_xlabel("epoch")
-        ax.set_ylabel("loss")
+        from microgradnet.plot import curve
+
+        curve(self, ax=ax)
         return ax
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from microgradnet.cli.formulas import as_number, assignments, computed, in_one_sentence, numbers_of
+from microgradnet.cli.formulas import as_number, assignments, in_one_sentence, numbers_of, root_of
 from microgradnet.cli.script import arguments, derivations, function_named, not_leaving, parts, running
 from microgradnet.errors import InputError
 
@@ -227,7 +227,7 @@ def _single(name: str, x: Any) -> Any:
 def _compared(args: argparse.Namespace) -> Comparison:
     from microgradnet.comparison import compare
 
-    root = computed(args.what, dict(numbers_of("--at", ",".join(args.at or []), "w1=1,x1=-2")))
+    root = root_of(args)
     by_hand: dict[str, Any] = {}
     for name, text in assignments("--by-hand", args.by_hand or [], 'w1="2*x"'):
         number = as_number(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +16,9 @@ from microgradnet.errors import InputError
 if TYPE_CHECKING:
     from microgradnet.value import Value
 
-__all__ = ["as_number", "assignments", "computed", "in_one_sentence", "numbers_of"]
+__all__ = ["FORMULA", "as_number", "assignments", "computed", "in_one_sentence", "numbers_of", "root_of"]
+
+FORMULA = "one, or steps: `p = w*x; L = (y - p)**2`; a blank goes before a formula that begins with -"
 
 
 def computed(text: str, numbers: Mapping[str, float]) -> Value:
@@ -50,6 +53,11 @@ def computed(text: str, numbers: Mapping[str, float]) -> Value:
     if unused:
         raise InputError(f"--at: {unused[0]:.60} is not in the formula; its names are {', '.join(sorted(used))}")
     return result
+
+
+def root_of(args: argparse.Namespace) -> Value:
+    """The Value of the formula `args.what` at the numbers of `args.at`."""
+    return computed(args.what, dict(numbers_of("--at", ",".join(args.at or []), "w1=1,x1=-2")))
 
 
 @contextmanager
