@@ -218,20 +218,24 @@ class Exhibit:
             self._backward(words),
             self._gradients(words, digits),
             self._training(words),
-            [self._predictions(words), *([f"{words['written']} {'  '.join(files)}"] if files else [])],
+            [self._predictions(words), *([_written(files, words)] if files else [])],
         ]
         return [line for part in parts for line in [*part, ""]][:-1]
 
-    def write(self, folder: str | PathLike[str] = ".") -> list[Path]:
-        """Write article.svg (the network, with data and gradients) and loss.csv; gives their paths.
+    def write(self, folder: str | PathLike[str] = ".", language: str = "en") -> list[Path]:
+        """Write article.svg (the network, with data and gradients), article.html (the page that steps through it, in
+        this language at first) and loss.csv; gives their paths.
 
         Each file is written whole or not at all. InputError if the folder cannot be written, or if there is no
         program to lay out the picture.
         """
-        picture, losses = Path(folder) / "article.svg", Path(folder) / "loss.csv"
-        draw(self.values["L"]).save(picture)
+        picture, page, losses = (Path(folder) / name for name in ("article.svg", "article.html", "loss.csv"))
+        drawing = draw(self.values["L"])
+        drawing.save(picture)
+        by_hand = {name: hand for name, (_, hand) in self.gradients.items()}
+        drawing.page(language=language, rate=self.rate, closed_form=by_hand).save(page)
         self.history.csv(losses)
-        return [picture, losses]
+        return [picture, page, losses]
 
     # --- the sections of the printout -----------------------------------------------------------------------------
 
@@ -339,6 +343,10 @@ def _power_of_ten(x: float) -> str:
     return "0" if x == 0 else magnitude(10.0 ** math.ceil(math.log10(x)))
 
 
+def _written(files: Sequence[str], words: Mapping[str, Any]) -> str:
+    return "  ".join([words["written"] + " " + files[0], *files[1:]]).replace(".html", f".html {words['browser']}")
+
+
 def _chosen_epochs(measured: Sequence[int], epochs: int) -> list[int]:
     """At most eleven of the measured epochs: round ones at equal distances, and the last."""
     steps = (unit * 10**power for power in range(20) for unit in (1, 2, 5))
@@ -388,6 +396,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "prediction": "{name} {weight} lb, {height} in: {ypred} → {sex}",
         "gap": " " * 10,
         "written": "Written:",
+        "browser": "(step through it in a browser)",
     },
     "ru": {
         "title": "microgradnet article: сеть 2-2-1 из статьи, производные вручную и автоматически",
@@ -426,5 +435,6 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "prediction": "{name}, вес {weight}, рост {height}: {ypred} → {sex}",
         "gap": " " * 2,
         "written": "Записано:",
+        "browser": "(по шагам, в браузере)",
     },
 }

@@ -9,7 +9,7 @@ from microgradnet import nn
 if TYPE_CHECKING:
     from microgradnet.graph import Graph
 
-__all__ = ["ACTIVATIONS", "Neuron", "layers", "neurons", "uses"]
+__all__ = ["ACTIVATIONS", "Neuron", "layers", "neurons", "roles", "uses"]
 
 ACTIVATIONS = frozenset(nn.ACTIVATIONS) - {"linear"}
 
@@ -66,6 +66,23 @@ def neurons(graph: Graph) -> list[Neuron]:
         members = frozenset((*own, *terms.inner, total, output))
         found.append(Neuron(output, members, terms.inputs, terms.weights, terms.bias))
     return found
+
+
+def roles(graph: Graph, found: list[Neuron]) -> list[str]:
+    """What each leaf is: "weight", "bias" or "input" of a neuron, or "leaf"; "" for what is computed.
+
+    >>> from microgradnet import Graph, Value, relu
+    >>> graph = Graph(relu(Value(1.0, "w") * Value(2.0, "x") + Value(3.0, "b")))
+    >>> roles(graph, neurons(graph))
+    ['weight', 'input', '', 'bias', '', '']
+    """
+    told = ["" if operation else "leaf" for operation in graph.operations]
+    for neuron in found:
+        for role, places in (("input", neuron.inputs), ("weight", neuron.weights), ("bias", (neuron.bias,))):
+            for i in places:
+                if type(i) is int and told[i] in ("leaf", "input"):
+                    told[i] = role
+    return told
 
 
 def layers(found: list[Neuron]) -> list[list[Neuron]]:

@@ -32,7 +32,7 @@ from sybil.parsers.rest import DocTestParser
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "browser"]
 
 settings.register_profile("here", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)

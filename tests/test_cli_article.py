@@ -39,9 +39,9 @@ def test_article_prints_and_writes(
     assert printed.err == ""
     lines = printed.out.splitlines()
     assert lines[0] == "microgradnet article: the 2-2-1 network, hand-derived and by autograd"
-    assert lines[-1] == "Written: article.svg  loss.csv"
+    assert lines[-1] == "Written: article.svg  article.html (step through it in a browser)  loss.csv"
     assert "All nine agree: autograd = closed form within 1e-15" in printed.out
-    assert sorted(os.listdir(tmp_path)) == ["article.svg", "loss.csv"]
+    assert sorted(os.listdir(tmp_path)) == ["article.html", "article.svg", "loss.csv"]
 
 
 def test_article_in_russian_into_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,7 @@ def test_article_in_russian_into_a_new_folder(tmp_path: Path, capsys: pytest.Cap
     assert "ОБУЧЕНИЕ  seed 0, шаг 0.1, 1 эпоха," in printed
     assert "Все девять совпали" in printed
     assert f"Записано: {(out / 'article.svg').as_posix()}" in printed
-    assert sorted(os.listdir(out)) == ["article.svg", "loss.csv"]
+    assert sorted(os.listdir(out)) == ["article.html", "article.svg", "loss.csv"]
 
 
 def test_article_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_article_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert data["files"] == []
     assert os.listdir(tmp_path) == []
     assert main(["article", "--json", "--out", "x", "--epochs", "20"]) == 0
-    assert json.loads(capsys.readouterr().out)["files"] == ["x/article.svg", "x/loss.csv"]
+    assert json.loads(capsys.readouterr().out)["files"] == ["x/article.svg", "x/article.html", "x/loss.csv"]
 
 
 def test_article_exits_with_1_where_it_disagrees(

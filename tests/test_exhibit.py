@@ -56,7 +56,7 @@ epoch    800      900      990
 loss  0.0017   0.0015   0.0014                         (before training 0.4332)
 
 PREDICT   Emily 128 lb, 63 in: 0.972 → F          Frank 155 lb, 68 in: 0.037 → M
-Written: article.svg  loss.csv
+Written: article.svg  article.html (step through it in a browser)  loss.csv
 """
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -76,7 +76,7 @@ def agree(printed: str, expected: str) -> bool:
 
 
 def test_the_printout_in_english(shown: Exhibit) -> None:
-    lines = shown.lines(files=["article.svg", "loss.csv"])
+    lines = shown.lines(files=["article.svg", "article.html", "loss.csv"])
     expected = PRINTOUT.splitlines()
     assert len(lines) == len(expected)
     for line, wanted in zip(lines, expected, strict=True):
@@ -98,7 +98,7 @@ def test_the_printout_in_russian_has_the_same_numbers(shown: Exhibit) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_printout_fits_a_terminal(shown: Exhibit, language: str) -> None:
-    lines = shown.lines(language, files=["article.svg", "loss.csv"])
+    lines = shown.lines(language, files=["article.svg", "article.html", "loss.csv"])
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 43
     assert all(line == line.rstrip() for line in lines)
@@ -204,7 +204,7 @@ def test_data_are_json_and_hold_everything(shown: Exhibit) -> None:
 
 def test_files(shown: Exhibit, tmp_path: Path) -> None:
     picture, losses = shown.write(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["article.svg", "loss.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["article.html", "article.svg", "loss.csv"]
     drawn = picture.read_text(encoding="utf-8")
     assert drawn.rstrip().endswith("</svg>")
     for label in ("w1", "b3", "ypred", "0.5237"):

@@ -275,7 +275,8 @@ def test_running_a_command_of_a_document() -> None:
 
 def test_documents_with_mistakes_fail(pytester: pytest.Pytester) -> None:
     """Right and wrong snippets of every kind, collected as this project collects its own."""
-    pytester.makepyfile(conftest=(REPOSITORY / "tests" / "conftest.py").read_text("utf-8"))
+    tests = REPOSITORY / "tests"
+    pytester.makepyfile(**{name: (tests / f"{name}.py").read_text("utf-8") for name in ("conftest", "browser")})
     (pytester.path / "docs").mkdir()
     fence = "```"
     (pytester.path / "docs" / "page.md").write_text(

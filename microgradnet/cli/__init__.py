@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from microgradnet import __version__
-from microgradnet.cli import article, comparison, explanation, operations, training
+from microgradnet.cli import article, comparison, explanation, operations, pictures, training
 from microgradnet.display import visible
 from microgradnet.errors import InputError
 
@@ -68,7 +68,7 @@ def _run(argv: Sequence[str] | None) -> int:
     parser.add_argument("--version", action="version", version=f"microgradnet {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in (article, explanation, comparison, training, operations):
+    for command in (article, explanation, pictures, comparison, training, operations):
         command.add(commands)
     try:
         args = parser.parse_args(argv)

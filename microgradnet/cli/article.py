@@ -17,8 +17,8 @@ def add(subparsers: Any) -> None:
         "article",
         help="the article's network, by hand and by autograd",
         description="Recompute every number of the article by autograd, beside the derivation by hand: forward, "
-        "backward, nine derivatives three ways, the training, the predictions. Writes article.svg and loss.csv. "
-        "Exit status 1 if autograd and the closed form disagree.",
+        "backward, nine derivatives three ways, the training, the predictions. Writes article.svg, "
+        "article.html and loss.csv. Exit status 1 if autograd and the closed form disagree.",
     )
     parser.set_defaults(run=_run)
     parser.add_argument("--lang", choices=("en", "ru"), default="en", help="the language of the printout (%(default)s)")
@@ -45,7 +45,7 @@ def _run(args: argparse.Namespace) -> int:
     files: list[str] = []
     if folder is not None:
         try:
-            files = [path.as_posix() for path in shown.write(folder)]
+            files = [path.as_posix() for path in shown.write(folder, args.lang)]
         except InputError as error:
             raise InputError(f"{error}; or do without the files: --no-files") from None
     if args.json:

@@ -1,229 +1,188 @@
-"""A Graph and its gradients as DOT: one record per node, one edge per use, frames around neurons and layers."""
+"""A `Sketch` as DOT: one record per box, with a slot for every arrow that ends there; frames around neurons and layers.
+
+The slots keep arrows apart to their very end, and hold the local derivatives. An arrow into a frame goes through a
+point at the frame's near side, which keeps inputs beside the neurons that read them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.drawing import text
-from microgradnet.structure import Neuron, layers, neurons, uses
-from microgradnet.ops import COMPARISONS, row_of
+from microgradnet.drawing.schemes import SCHEMES, shade, strength, width
+from microgradnet.drawing.sketch import Arrow, Box, Frame, Sketch
 
 if TYPE_CHECKING:
     import graphviz
 
-    from microgradnet.graph import Graph
-
 __all__ = ["digraph"]
 
-REPEATED = 20  # a leaf with more uses is drawn once per use: one node with hundreds of edges stops the engines
-
-NOT_RUN = "backward() has not run: every grad is still 0"
-FONT = {"fontname": "Arial", "fontcolor": "#1f2933"}
-# Told apart without colour too: by corners (a leaf's are square), by line, and by the word in the record.
-STYLES = {
-    "parameter": {"style": "filled", "fillcolor": "#fff3d1", "color": "#b7791f"},
-    "input": {"style": "filled", "fillcolor": "#e1eefb", "color": "#2f6fae"},
-    "leaf": {"style": "filled", "fillcolor": "#eef1f4", "color": "#64748b"},
-    "result": {"style": "rounded,filled", "fillcolor": "#ffffff", "color": "#64748b"},
-    "condition": {"style": "rounded,filled,dashed", "fillcolor": "#ffffff", "color": "#64748b"},
-    "root": {"style": "rounded,filled", "fillcolor": "#e2f4e6", "color": "#2f855a", "penwidth": "2"},
-}
-NEURON = {"class": "neuron", "style": "rounded,filled", "fillcolor": "#f6f8fa", "color": "#b6c2cf"}
-EDGES = {"parameter": "#c99a4b", "input": "#5b93c9", "result": "#64748b"}
-LAYER = {"class": "layer", "style": "rounded,dashed", "color": "#93a1b0"}
+# Kinds are told apart without colour too: by corners (a leaf's are square), by line, and by the word in the record.
+LINES = {"condition": "rounded,filled,dashed", "result": "rounded,filled", "root": "rounded,filled,bold"}
+SIDES = {"LR": ("w", "e"), "TB": ("n", "s")}
 
 
-class _Box(NamedTuple):
-    """One record of the picture: a node, or one use of a leaf that is drawn once per use."""
+class _Entry(NamedTuple):
+    """The point where an arrow comes into a frame."""
 
     key: str
-    frame: int | None  # the output of the neuron that it stands in
-    attributes: dict[str, str]
+    frame: str
 
 
-class _Subject(NamedTuple):
-    """What is drawn and how: read by every part, changed by none."""
-
-    graph: Graph
-    readers: list[list[int]]
-    grads: list[float | None]  # None for a Condition
-    roles: list[str]  # weight, bias, input or leaf; "" for a result
-    frames: dict[int, int]  # node to the output of its neuron
-    digits: int
-    orientation: str
-
-
-def digraph(graph: Graph, *, digits: int = 4, orientation: str = "LR") -> graphviz.Digraph:
-    """The picture of `graph` as DOT, with the `.grad` that its nodes hold. `orientation` is "LR" or "TB".
-
-    Ids and classes (`id="n-3"`, `class="node parameter"`) reach the SVG, so that CSS can restyle it.
-    """
+def digraph(sketch: Sketch) -> graphviz.Digraph:
+    """The picture as DOT. Ids and classes (`id="n-3"`, `class="node parameter"`) reach the SVG, so that CSS can
+    restyle it."""
     import graphviz
 
-    found = neurons(graph)
-    grads = [None if op in COMPARISONS else node.grad for op, node in zip(graph.operations, graph.nodes, strict=True)]
-    frames = {i: neuron.output for neuron in found for i in neuron.members}
-    subject = _Subject(graph, uses(graph), grads, _roles(graph, found), frames, digits, orientation)
-    boxes: dict[int | None, list[_Box]] = {}
-    for box in _boxes(subject):
-        boxes.setdefault(box.frame, []).append(box)
-    if orientation == "LR":  # inside of frames engines go from the bottom up, outside from the top down
-        boxes = {frame: members if frame is None else members[::-1] for frame, members in boxes.items()}
-
+    colours = SCHEMES[sketch.scheme]
+    font = {"fontname": "Arial", "fontcolor": colours["ink"]}
     dot = graphviz.Digraph("graph")
-    dot.attr("graph", rankdir=orientation, ranksep="0.6", nodesep="0.22", pad="0.2", bgcolor="white", **FONT)
+    dot.attr(
+        "graph", rankdir=sketch.orientation, ranksep="0.4", nodesep="0.18", pad="0.2", bgcolor=colours["paper"], **font
+    )
     dot.attr("graph", remincross="false")  # a last pass for crossings, which shuffles weights: w2, b1, w1
-    dot.attr("node", shape="record", fontsize="12", margin="0.12,0.06", height="0.2", **FONT)
-    dot.attr("edge", arrowsize="0.6")
-    if not any(grads):
-        dot.attr("graph", label=NOT_RUN, labelloc="t", fontsize="14", fontcolor="#b42318")
+    dot.attr("node", shape="record", fontsize="12", margin="0.1,0.05", height="0.2", **font)
+    dot.attr("edge", arrowsize="0.6", fontsize="11", fontname="Arial", fontcolor=colours["pale"])
+    _caption(dot, sketch)
 
-    for members in layers(found):
-        if len(members) == 1:
-            _draw_neuron(dot, graph, members[0], boxes)
-            continue
-        labels = [graph.labels[neuron.output] for neuron in members]
-        caption = "layer " + ", ".join(label or "·" for label in labels) if any(labels) else "layer"
-        with dot.subgraph(name=f"cluster_layer_{members[0].output}") as frame:
-            _style(frame, f"layer-{members[0].output}", caption, LAYER)
-            for neuron in members:
-                _draw_neuron(frame, graph, neuron, boxes)
-    _draw_boxes(dot, boxes.get(None, []))
-    for tail, head, attributes in _edges(subject):
-        dot.edge(tail, head, **attributes)
+    entries = _entries(sketch)
+    inside = _by_frame(sketch, entries)
+    within: dict[str, list[Frame]] = {}
+    for frame in sketch.frames:
+        within.setdefault(frame.within, []).append(frame)
+    _draw_frames(dot, sketch, "", within, inside)
+    frames = {box.key: box.frame for box in sketch.boxes}
+    for arrow in sketch.arrows:
+        close = frames[arrow.tail] == frames[arrow.head] != ""
+        _draw_arrow(dot, sketch, arrow, entries.get(arrow.id), close)
     return dot
 
 
-def _draw_neuron(dot: Any, graph: Graph, neuron: Neuron, boxes: dict[int | None, list[_Box]]) -> None:
-    with dot.subgraph(name=f"cluster_neuron_{neuron.output}") as frame:
-        _style(frame, f"neuron-{neuron.output}", graph.labels[neuron.output] or "neuron", NEURON)
-        _draw_boxes(frame, boxes[neuron.output])
+def _caption(dot: Any, sketch: Sketch) -> None:
+    colours = SCHEMES[sketch.scheme]
+    lines = "".join(text.in_label(line) + "\\l" for line in (*sketch.notices, *sketch.legend))
+    if lines:
+        colour = colours["warning"] if sketch.warned else colours["ink"] if sketch.notices else colours["pale"]
+        place, size = ("t", "13") if sketch.notices else ("b", "11")
+        dot.attr("graph", label=lines, labelloc=place, labeljust="l", fontsize=size, fontcolor=colour)
 
 
-def _style(frame: Any, key: str, caption: str, style: dict[str, str]) -> None:
-    label, tooltip = text.in_label(text.shorten(caption)), text.in_tooltip(caption)
-    frame.attr(
-        "graph", label=label, tooltip=tooltip, id=key, fontsize="13", labeljust="l", margin="12", **FONT, **style
-    )
+# --- where things stand -------------------------------------------------------------------------------------------
 
 
-def _draw_boxes(dot: Any, boxes: list[_Box]) -> None:
-    for box in boxes:
-        dot.node(box.key, **box.attributes)
+def _entries(sketch: Sketch) -> dict[str, _Entry]:
+    """By the arrow's id, for arrows that come into a frame around a neuron from outside."""
+    frames = {box.key: box.frame for box in sketch.boxes}
+    kinds = {frame.key: frame.kind for frame in sketch.frames}
+    return {
+        arrow.id: _Entry("p" + arrow.id.replace("-", "_"), frames[arrow.head])
+        for arrow in sketch.arrows
+        if kinds.get(frames[arrow.head]) == "neuron" and frames[arrow.tail] != frames[arrow.head]
+    }
 
 
-def _roles(graph: Graph, found: list[Neuron]) -> list[str]:
-    roles = ["" if operation else "leaf" for operation in graph.operations]
-    for neuron in found:
-        for role, places in (("input", neuron.inputs), ("weight", neuron.weights), ("bias", (neuron.bias,))):
-            for i in places:
-                if type(i) is int and roles[i] in ("leaf", "input"):
-                    roles[i] = role
-    return roles
+def _by_frame(sketch: Sketch, entries: dict[str, _Entry]) -> dict[str, list[Box | _Entry]]:
+    """What stands in each frame, in the order of the slots of those who read it."""
+    arrows: dict[str, list[Arrow]] = {}
+    for arrow in sketch.arrows:
+        arrows.setdefault(arrow.head, []).append(arrow)
+    boxes = {box.key: box for box in sketch.boxes}
+    inside: dict[str, list[Box | _Entry]] = {}
+    placed: set[str] = set()
+    for box in sketch.boxes:
+        if box.key in placed:
+            continue
+        if box.frame and not arrows.get(box.key) and box.kind in ("parameter", "input", "leaf"):
+            continue  # comes with its reader
+        members = inside.setdefault(box.frame, [])
+        for arrow in arrows.get(box.key, ()) if box.frame else ():
+            tail = boxes[arrow.tail]
+            if entry := entries.get(arrow.id):
+                members.append(entry)
+            elif tail.frame == box.frame and tail.key not in placed and not arrows.get(tail.key):
+                members.append(tail)
+                placed.add(tail.key)
+        members.append(box)
+        placed.add(box.key)
+    return inside
 
 
-# --- boxes --------------------------------------------------------------------------------------------------------
+def _draw_frames(
+    dot: Any, sketch: Sketch, key: str, within: dict[str, list[Frame]], inside: dict[str, list[Box | _Entry]]
+) -> None:
+    """The frames in a frame ("": the whole picture) and what stands there; frames are never more than two deep."""
+    colours = SCHEMES[sketch.scheme]
+    frames = within.get(key, [])
+    if key and sketch.orientation == "LR":  # in frames engines go from the bottom up, outside from the top down
+        frames = frames[::-1]
+    for frame in frames:
+        style = (
+            {"style": "rounded,filled", "fillcolor": colours["frame"]} if frame.kind == "neuron" else
+            {"style": "rounded,dashed"}
+        )  # fmt: skip
+        with dot.subgraph(name=f"cluster_{frame.key}") as part:
+            part.attr(
+                "graph", label=text.in_label(text.shorten(frame.caption)), tooltip=text.in_tooltip(frame.caption),
+                id=frame.id, labelloc="t", labeljust="l", fontsize="13", fontcolor=colours["ink"], margin="10",
+                color=colours["frame line"], **style, **{"class": frame.kind},
+            )  # fmt: skip
+            _draw_frames(part, sketch, frame.key, within, inside)
+    members = inside.get(key, [])
+    if key and sketch.orientation == "LR":
+        members = members[::-1]
+    for member in members:
+        if isinstance(member, Box):
+            _draw_box(dot, sketch, member)
+        else:
+            dot.node(member.key, label="", shape="none", width="0", height="0", margin="0", fixedsize="true")
 
 
-def _boxes(subject: _Subject) -> Iterator[_Box]:
-    for i, operands in enumerate(subject.graph.operands):
-        if not _repeated(subject, i):
-            yield _Box(f"n{i}", subject.frames.get(i), _record(subject, i, f"n-{i}"))
-        for place, operand in enumerate(operands):
-            if type(operand) is int and _repeated(subject, operand):
-                frame = subject.frames.get(i) if _is_parameter(subject, operand) else None
-                record = _record(subject, operand, f"n-{operand}-{i}-{place}")
-                yield _Box(_key(subject, i, place, operand), frame, record)
+def _draw_box(dot: Any, sketch: Sketch, box: Box) -> None:
+    colours, kind = SCHEMES[sketch.scheme], box.kind.split()[0]
+    largest = sketch.largest
+    part = strength(box.size, largest) if box.sign != "broken" else 1.0
+    dot.node(
+        box.key, _record(box, sketch.orientation), tooltip=text.in_tooltip(*box.tooltip), id=box.id,
+        fillcolor=colours[box.kind.split()[-1] if box.kind.endswith(" root") else kind],
+        style=LINES.get(kind, "rounded,filled" if kind == "group" else "filled"), penwidth=width(part, 2.0),
+        color=shade(colours, box.sign, box.size, largest), **{"class": f"{box.kind} {box.sign}"},
+    )  # fmt: skip
 
 
-def _repeated(subject: _Subject, i: int) -> bool:
-    return subject.graph.operations[i] == "" and len(subject.readers[i]) > REPEATED
+def _record(box: Box, orientation: str) -> str:
+    """The slots of its arrows; a name and what it is, side by side; a weighted sum's constants; data and grad."""
+    head, *more = (text.in_record(text.shorten(line, 60)) for line in box.what)
+    if box.name:
+        head = f"{{{text.in_record(text.shorten(box.name))}|{head}}}"
+    lines = "".join(f"{text.in_record(line)}\\l" for line in box.numbers)
+    body = "|".join((head, *more, *([lines] if lines else [])))
+    if box.slots:
+        slots = "|".join(f"<{port}> {text.in_record(shown)}" for port, shown in box.slots)
+        return f"{{{{{slots}}}|{{{body}}}}}" if orientation == "LR" else f"{{{{{slots}}}|{body}}}"
+    return body if orientation == "LR" else f"{{{body}}}"  # fields run along the ranks, unless turned by braces
 
 
-def _is_parameter(subject: _Subject, i: int) -> bool:
-    return subject.roles[i] in ("weight", "bias")
+# --- arrows -------------------------------------------------------------------------------------------------------
 
 
-def _key(subject: _Subject, reader: int, place: int, operand: int) -> str:
-    """The DOT name of the box that node `reader` reads at `place`."""
-    return f"n{operand}_{reader}_{place}" if _repeated(subject, operand) else f"n{operand}"
-
-
-def _kind(subject: _Subject, i: int) -> str:
-    role, operation = subject.roles[i], subject.graph.operations[i]
-    if role:
-        return "parameter" if _is_parameter(subject, i) else role
-    if operation in COMPARISONS:
-        return "condition"
-    return "root" if i == len(subject.graph) - 1 else "result"
-
-
-def _record(subject: _Subject, i: int, key: str) -> dict[str, str]:
-    """A name and what it is, side by side; then a weighted sum's constants; then data and grad."""
-    graph, kind = subject.graph, _kind(subject, i)
-    name, what = graph.labels[i], _what(subject, i)
-    numbers = [f"data {_shown(graph.data[i], subject.digits)}"]
-    tooltip = [graph.names[i], *_meaning(graph.operations[i]), *what, f"data {graph.data[i]!r}"]
-    grad = subject.grads[i]
-    if grad is not None:
-        numbers.append(f"grad {_shown(grad, subject.digits)}")
-        tooltip.append(f"grad {grad!r}")
-
-    head, *more = (text.in_record(text.shorten(line)) for line in what)
-    if name:
-        head = f"{{{text.in_record(text.shorten(name))}|{head}}}"
-    lines = "".join(f"{text.in_record(line)}\\l" for line in numbers)
-    label = "|".join((head, *more, lines))
-    if subject.orientation == "TB":  # fields run along the ranks: across in TB, unless turned by braces
-        label = f"{{{label}}}"
-    return {"label": label, "tooltip": text.in_tooltip(*tooltip), "id": key, "class": kind, **STYLES[kind]}
-
-
-def _what(subject: _Subject, i: int) -> tuple[str, ...]:
-    graph, role = subject.graph, subject.roles[i]
-    if role:
-        return (f"{role}, {len(subject.readers[i]):,} uses",) if _repeated(subject, i) else (role,)
-    return text.operation(graph.operations[i], graph.operands[i], subject.digits)
-
-
-def _meaning(operation: str) -> tuple[str, ...]:
-    return (f"{operation}: {row_of(operation).doc}",) if operation and operation not in COMPARISONS else ()
-
-
-def _shown(x: float | bool, digits: int) -> str:
-    return str(x).lower() if isinstance(x, bool) else text.number(x, digits)
-
-
-# --- edges --------------------------------------------------------------------------------------------------------
-
-
-def _edges(subject: _Subject) -> Iterator[tuple[str, str, dict[str, str]]]:
-    graph = subject.graph
-    for i, operands in enumerate(graph.operands):
-        # those of the forward pass that ran, to which the grads belong, whatever became of the data since
-        partials = (None,) * len(operands) if graph.operations[i] in COMPARISONS else graph.nodes[i].partials
-        for place, (operand, partial) in enumerate(zip(operands, partials, strict=True)):
-            if type(operand) is int:
-                yield _key(subject, i, place, operand), f"n{i}", _edge(subject, i, place, operand, partial)
-
-
-def _edge(subject: _Subject, reader: int, place: int, operand: int, partial: float | None) -> dict[str, str]:
+def _draw_arrow(dot: Any, sketch: Sketch, arrow: Arrow, entry: _Entry | None, close: bool) -> None:
     """Dashed where no gradient goes back: to and from a condition, and to what a selection did not take.
 
-    An edge inside a neuron is kept short and straight; one into it leaves a column free for the weights.
+    An arrow inside a neuron is kept short and straight.
     """
-    names, frames = subject.graph.names, subject.frames
-    sent = "no gradient goes back" if partial is None else f"local derivative {partial!r}"
-    edge = {
-        "id": f"e-{operand}-{reader}-{place}",
-        "tooltip": text.in_tooltip(f"{names[operand]} → {names[reader]}", sent),
-        "color": EDGES.get(_kind(subject, operand), EDGES["result"]),
-    }
-    if partial is None:
-        edge["style"] = "dashed"
-    frame = frames.get(reader)
-    if frame is not None:
-        inside = frames.get(operand) == frame or (_repeated(subject, operand) and _is_parameter(subject, operand))
-        edge |= {"weight": "8"} if inside else {"minlen": "2"}
-    return edge
+    near, far = SIDES[sketch.orientation]
+    largest = sketch.largest
+    line = {
+        "tooltip": text.in_tooltip(*arrow.tooltip), "color": shade(SCHEMES[sketch.scheme], arrow.sign, arrow.size, largest),
+        "penwidth": width(strength(arrow.size, largest) if arrow.sign != "broken" else 1.0),
+        "class": f"use {arrow.sign if arrow.sent else 'nothing'}", "style": "solid" if arrow.sent else "dashed",
+    }  # fmt: skip
+    tail, head = f"{arrow.tail}:{far}", f"{arrow.head}:{arrow.slot}:{near}" if arrow.slot else f"{arrow.head}:{near}"
+    if entry is not None:
+        dot.edge(tail, entry.key, id=f"{arrow.id}-in", dir="none", headclip="false", **line | {"class": "lead"})
+        dot.edge(entry.key, head, id=arrow.id, tailclip="false", weight="4", **line)
+        return
+    label = {"label": text.in_label(arrow.label)} if arrow.label else {}
+    inside = {"weight": "8"} if close else {}
+    dot.edge(tail, head, id=arrow.id, **line, **label, **inside)
+

@@ -8,12 +8,13 @@ it out. Each of the three places that a text can go has its own function here, a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from microgradnet.display import visible
 from microgradnet.ops import COMPARISONS, row_of
 
-__all__ = ["in_label", "in_record", "in_tooltip", "number", "operation", "shorten"]
+__all__ = ["constant", "grouped", "in_label", "in_record", "in_tooltip", "number", "operation", "shorten"]
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 _IN_LABEL = str.maketrans({"\\": "\\\\"})
@@ -83,6 +84,15 @@ def constant(x: float, digits: int) -> str:
     """
     mantissa, e, exponent = number(x, digits).partition("e")
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + exponent
+
+
+def grouped(n: int, words: Mapping[str, Any]) -> str:
+    """A whole number with `words["thousands"]` between its thousands.
+
+    >>> grouped(12000, {"thousands": ","})
+    '12,000'
+    """
+    return f"{n:,}".replace(",", words["thousands"])
 
 
 def operation(name: str, operands: Sequence[int | float], digits: int) -> tuple[str, ...]:

@@ -1,0 +1,181 @@
+"""How each operation and each local derivative is written in letters: templates for names and for numbers.
+
+A template is a text with signs from Unicode's private areas: OPERAND + k stands for operand k and RESULT for the
+operation's own result; UP and DOWN enclose what is raised, TIMES is a product without a sign, IF, ELSE and NOTHING are
+words of the reader's language. No label of a user's comes into a template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from microgradnet.algebra import rebuild, simplify
+from microgradnet.dialects import LATEX, READING
+from microgradnet.notation import POWERS, SYMBOLS, Dialect, Symbol, operation, short_number, write
+from microgradnet.ops import COMPARISONS, TABLE, row_of
+
+__all__ = ["NOTHING", "OPERAND", "RESULT", "Form", "expanded", "form", "plain"]
+
+OPERAND, RESULT = 0xF0000, "\ue000"
+UP, DOWN, TIMES = "\ue001", "\ue002", "\u2062"
+IF, ELSE, NOTHING = "\ue003", "\ue004", "\ue005"
+
+Form = dict[str, Any]
+
+
+def number(x: float) -> tuple[str, int]:
+    """A constant in a formula, with a real minus sign."""
+    shown, binding = short_number(x)
+    return shown.replace("-", "−"), binding
+
+
+TEMPLATES = READING.but(
+    operators={
+        **READING.operators,
+        "where": (f"{{1}} {IF} {{0}}, {ELSE} {{2}}", 0),
+        "mul": ("{} · {}", 3),
+        "neg": ("−{}", 4),
+        "sub": ("{} − {}", 2),
+        "le": ("{} ≤ {}", 1),
+        "ge": ("{} ≥ {}", 1),
+        **dict.fromkeys(POWERS, (f"{{}}{UP}{{}}{DOWN}", 5)),
+        "exp": (f"e{UP}{{}}{DOWN}", 5),
+        "sqrt": ("√({})", 18),
+        "abs": ("|{}|", 18),
+    },
+    between=", ",
+    prime="′",
+    letter=str,
+    number=number,
+    nothing=NOTHING,
+    beside=f"{{}}{TIMES}{{}}",
+    raised=True,
+)
+
+TEMPLATES_IN_LATEX = LATEX.but(letter=str)
+
+LONGEST = 72  # signs of a derivative in letters; a longer one is not shown
+SHORT = 16  # signs that an edge has room for
+MANY = 7  # terms of a sum; of more, only some are written
+
+
+def form(op: str, operands: Sequence[int | float]) -> Form:
+    """How an operation on these operands is written (ints are nodes, floats are constants).
+
+    "value": the template of the operation. "slopes": for each operand the template of its local derivative, or None
+    where there is none or it is too long. "marks": the same as short as it can be said, for an edge: a number
+    "factor", and the template "rest" that it multiplies ("" for none); "sum" says that rest needs brackets in a
+    product. "latex": value and slopes for LaTeX.
+
+    >>> square = form("pow_const", (0, 2.0))
+    >>> plain(square["value"], ["s"]), plain(square["slopes"][0], ["s"]), square["marks"][0]["factor"]
+    ('s^2', '2 s', 2.0)
+    """
+    letters = [Symbol(chr(OPERAND + k)) if type(o) is int else Symbol(float(o)) for k, o in enumerate(operands)]
+    value, in_latex = (_value(op, letters, dialect) for dialect in (TEMPLATES, TEMPLATES_IN_LATEX))
+    slopes = [None] * len(letters) if op in COMPARISONS else _slopes(op, letters)
+    slopes = [slope if type(o) is int else None for slope, o in zip(slopes, operands, strict=True)]
+    written = [None if slope is None else write(slope, TEMPLATES) for slope in slopes]
+    called = op not in TEMPLATES.operators and sum(type(o) is int for o in operands) == 1 and op != "mean"
+    marks = []
+    for k, slope in enumerate(slopes):
+        prime = operation(f"{op}'", letters[k]) if called and type(operands[k]) is int else slope
+        if slope is not None and slope.number is not None:
+            prime = slope
+        marks.append(None if prime is None else _mark(prime))
+    fitting = [t if t and len(t) <= LONGEST else None for t in written]
+    slopes_in_latex = [t and write(slope, TEMPLATES_IN_LATEX) for t, slope in zip(fitting, slopes, strict=True)]
+    latex = {"value": in_latex, "slopes": slopes_in_latex}
+    return {"value": value, "slopes": fitting, "marks": marks, "latex": latex}
+
+
+def _value(op: str, letters: list[Symbol], dialect: Dialect) -> str:
+    if op in ("dot", "sum"):
+        n = len(letters) // 2 if op == "dot" else len(letters)
+        terms = [write(letters[k] * letters[n + k] if op == "dot" else letters[k], dialect) for k in range(n)]
+        terms += [write(letters[-1], dialect)] if op == "dot" and len(letters) % 2 else []
+        return " + ".join(terms if len(terms) <= MANY else [*terms[:2], "…", *terms[-2:]])
+    shown = letters if len(letters) <= MANY else [*letters[:2], Symbol("…"), *letters[-2:]]
+    return write(operation(op, *shown), dialect)
+
+
+def _slopes(op: str, letters: list[Symbol]) -> list[Symbol | None]:
+    nothing: list[Symbol | None] = [None] * len(letters)
+    if op not in TABLE or op in ("logsumexp", "softmax"):  # one's own, which need not run on letters; long ones
+        return nothing
+    try:
+        found = row_of(op).partials(SYMBOLS, Symbol(RESULT), *letters)
+    except (TypeError, ValueError, LookupError):  # a place that is no number
+        return nothing
+    return [None if slope is None else folded(slope if isinstance(slope, Symbol) else Symbol(slope)) for slope in found]
+
+
+def _mark(symbol: Symbol) -> Form | None:
+    factor = 1.0
+    while True:
+        if symbol.number is not None:
+            return {"factor": factor * symbol.number, "rest": "", "sum": False}
+        if symbol.op == "neg":
+            factor, symbol = -factor, symbol.operands[0]
+        elif symbol.op == "mul" and symbol.operands[0].number is not None:
+            factor, symbol = factor * symbol.operands[0].number, symbol.operands[1]
+        else:
+            loose = symbol.op in ("add", "sub", "where", *COMPARISONS)
+            rest = write(symbol, TEMPLATES)
+            return {"factor": factor, "rest": rest, "sum": loose} if len(rest) <= SHORT else None
+
+
+def folded(slope: Symbol) -> Symbol | None:
+    """A local derivative in letters, simplified, without the cases of a single point (`abs(x) <= 0`): the number beside
+    the letters tells of them.
+
+    >>> x = Symbol("x")
+    >>> folded(2.0 * SYMBOLS.pow(x, Symbol(2.0) - 1)), folded(SYMBOLS.where(abs(x) <= 0.0, 0.0, 1 / x))
+    (2 * x, 1 / x)
+    """
+    return simplify(rebuild(slope, _without_single_points))
+
+
+def _without_single_points(symbol: Symbol, operands: tuple[Symbol | None, ...]) -> Symbol | None:
+    if not symbol.op:
+        return symbol
+    test = operands[0]
+    if symbol.op == "where" and test is not None and test.op == "le" and operands[2] is not None:
+        left, right = test.operands
+        if left.op in ("abs", "hypot", "exp") and right.number == 0:
+            return operands[2]
+    return Symbol("", symbol.op, operands)
+
+
+def plain(template: str, names: Sequence[str], result: str = "y") -> str:
+    """A template with names put in, as one line of text: for lengths, and for the tooltips of a picture.
+
+    >>> plain(form("sigmoid", (0,))["slopes"][0], ["s1"], "h1")
+    'h1 (1 − h1)'
+    """
+    words = {RESULT: result, UP: "^", DOWN: "", TIMES: " ", IF: "if", ELSE: "else", NOTHING: "nothing"}
+    return "".join(names[ord(c) - OPERAND] if ord(c) >= OPERAND else words.get(c, c) for c in template)
+
+
+def expanded(labels: Sequence[str | None], names: Sequence[str], forms: Sequence[Form | None],
+             operands: Sequence[Sequence[int | float]], most: int = 18) -> dict[int, str]:  # fmt: skip
+    """The nodes without a label that are shown as what they are, `y - ypred`, because that is short; with that text."""
+    shown: dict[int, str] = {}
+    known: list[str] = []
+    for i, label in enumerate(labels):
+        written = forms[i]
+        name = label or names[i]
+        if not label and written is not None:
+            inner = [_name_of(o, known, shown) for o in operands[i]]
+            text = plain(written["value"], inner)
+            if len(text) <= most and "\n" not in text:
+                shown[i] = name = text
+        known.append(name)
+    return shown
+
+
+def _name_of(operand: int | float, known: Sequence[str], shown: Container[int]) -> str:
+    if isinstance(operand, float):
+        return f"{operand:g}"
+    return f"({known[operand]})" if operand in shown else known[operand]
