@@ -14,6 +14,7 @@ from microgradnet import __version__, article
 from microgradnet.article import NAMES
 from microgradnet.cli import main, operations
 from microgradnet.ops import TABLE
+from microgradnet.spelling import derivatives
 from microgradnet.training import History
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -179,7 +180,7 @@ def test_ops_as_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_rules_of_any_number_of_operands_are_printed_for_two(name: str, rules: list[str]) -> None:
-    assert operations.derivatives(TABLE[name]) == rules
+    assert derivatives(TABLE[name]) == rules
 
 
 # ---------------------------------------------------------------- the program

@@ -203,12 +203,15 @@ def test_data_are_json_and_hold_everything(shown: Exhibit) -> None:
 
 
 def test_files(shown: Exhibit, tmp_path: Path) -> None:
-    picture, losses = shown.write(tmp_path)
+    picture, page, losses = shown.write(tmp_path, "ru")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["article.html", "article.svg", "loss.csv"]
     drawn = picture.read_text(encoding="utf-8")
     assert drawn.rstrip().endswith("</svg>")
     for label in ("w1", "b3", "ypred", "0.5237"):
         assert label in drawn
+    stepped = page.read_text(encoding="utf-8")
+    assert '<html lang="ru">' in stepped
+    assert '"rate":0.1' in stepped
     rows = list(csv.DictReader(losses.read_text(encoding="utf-8").splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(0, 1000, 10))
     assert [float(row["loss"]) for row in rows] == shown.history.losses
