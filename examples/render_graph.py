@@ -1,4 +1,4 @@
-"""Draw what a loss was made of: as SVG, PNG and DOT.
+"""Draw what a loss was made of, as SVG, PNG, DOT and Mermaid, and as a page that steps through it.
 
 python examples/render_graph.py           into a folder that is removed again
 python examples/render_graph.py pictures  into the folder pictures
@@ -33,10 +33,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for file in ("neuron.svg", "neuron.png", "neuron.dot"):
+        for file in ("neuron.svg", "neuron.png", "neuron.dot", "neuron.mmd", "neuron.html"):
             path = drawing.save(folder / file)
-            print(f"written: {path.name}, begins with {path.read_bytes()[:6]!r}")
-    print(f"{drawing.dot.source.count(' -> ')} arrows in the DOT text")
+            print(f"written: {path.name}, begins with {path.read_bytes()[:8]!r}")
 
 
 if __name__ == "__main__":

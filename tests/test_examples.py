@@ -66,7 +66,13 @@ def test_compare_manual_finds_the_planted_error(tmp_path: Path) -> None:
 def test_render_graph_writes_into_the_folder_given(tmp_path: Path) -> None:
     run(ROOT / "examples" / "render_graph.py", "deep/pictures", cwd=tmp_path)
     folder = tmp_path / "deep" / "pictures"
-    assert sorted(path.name for path in folder.iterdir()) == ["neuron.dot", "neuron.png", "neuron.svg"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "neuron.dot",
+        "neuron.html",
+        "neuron.mmd",
+        "neuron.png",
+        "neuron.svg",
+    ]
     assert (folder / "neuron.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert (folder / "neuron.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert "ypred" in (folder / "neuron.dot").read_text(encoding="utf-8")
