@@ -141,7 +141,7 @@ def test_russian_words_and_names_of_inputs() -> None:
     found = shapes(MLP(2, [3, 3, 1]), language="ru", inputs=["вес, фунты", "рост"])
     assert words(found, "title") == ["входы", "скрытый слой 1", "скрытый слой 2", "выход"]
     assert words(found, "name") == ["вес, фунты"]
-    assert [shape.texts for shape in of(found, "input").values()] == [["x1"], ["рост"]]  # what fits stands inside
+    assert [shape.texts for shape in of(found, "input-layer").values()] == [["x1"], ["рост"]]  # what fits stands inside
     assert words(found, "legend") == ["вес > 0", "вес < 0", "чем толще, тем больше |вес|"]
 
 
@@ -348,10 +348,10 @@ def test_each_label_lies_on_its_own_line() -> None:
     found = shapes(network)
     names = {s.texts[0].split(" ")[0]: s.box for s in of(found, "label").values()}
     assert len(names) == 21
-    inputs = list(of(found, "input").values())
+    inputs = list(of(found, "input-layer").values())
     for layer, before, after in (
-        (network.layers[0], inputs, of(found, "hidden")),
-        (network.layers[1], list(of(found, "hidden").values()), of(found, "output")),
+        (network.layers[0], inputs, of(found, "hidden-layer")),
+        (network.layers[1], list(of(found, "hidden-layer").values()), of(found, "output-layer")),
     ):
         for neuron, head in zip(layer.neurons, after.values(), strict=True):
             for weight, tail in zip(neuron.weights, before, strict=True):

@@ -210,7 +210,7 @@ def _draw_circle(dot: Any, subject: Subject, spot: Spot, kind: str) -> list[Box]
     dot.node(
         spot.key, "\\n".join(map(text.in_label, lines)), pos=_at(spot.x, spot.y), fontsize=str(size), style="filled",
         fillcolor=subject.colours[kind], color=subject.colours[f"{kind} line"], penwidth="1.6",
-        tooltip=text.in_tooltip(*tooltip), id=key, **{"class": f"neuron {kind}"},
+        tooltip=text.in_tooltip(*tooltip), id=key, **{"class": f"neuron {kind}-layer"},
     )  # fmt: skip
     boxes = []
     if outside:
@@ -245,7 +245,7 @@ def _draw_left_out(dot: Any, subject: Subject, spot: Spot, kind: str) -> Box:
     dot.node(
         spot.key, "…", pos=_at(spot.x, spot.y), style="dashed", color=subject.colours[f"{kind} line"],
         tooltip=text.in_tooltip(f"{column[first].name} … {column[last].name}"), id=f"more-{spot.column}",
-        **{"class": f"more {kind}"},
+        **{"class": f"more {kind}-layer"},
     )  # fmt: skip
     lines = [subject.words["more"].format(f"{last - first + 1:,}")]
     x, y = _beside(subject, spot, lines)

@@ -235,7 +235,7 @@ def _aligned_latex(lines: Iterable[Equation | Sentence], dialect: Dialect, text:
             rows.append(_latex_rows(line, dialect, text))
         else:
             rows.append(rf"&{_latex_words(line, dialect)}")
-    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+    return "\\begin{aligned}\n" + " \\\\[4pt]\n".join(rows) + "\n\\end{aligned}"
 
 
 def _latex_rows(line: Equation, dialect: Dialect, text: Dialect) -> str:

@@ -112,7 +112,7 @@ class Page:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self._html, quote=True)}" sandbox="allow-scripts allow-downloads" '
-            f'title="{escape(self._title, quote=True)}" width="100%" height="820" style="border: 0" '
+            f'title="{escape(self._title, quote=True)}" width="100%" height="900" style="border: 0" '
             'loading="lazy"></iframe>'
         )
 

@@ -8,12 +8,15 @@ words of the reader's language. No label of a user's comes into a template.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microgradnet.algebra import rebuild, simplify
 from microgradnet.dialects import LATEX, READING
 from microgradnet.notation import POWERS, SYMBOLS, Dialect, Symbol, operation, short_number, write
 from microgradnet.ops import COMPARISONS, TABLE, row_of
+
+if TYPE_CHECKING:
+    from microgradnet.graph import Graph
 
 __all__ = ["NOTHING", "OPERAND", "RESULT", "Form", "expanded", "form", "plain"]
 
@@ -158,16 +161,15 @@ def plain(template: str, names: Sequence[str], result: str = "y") -> str:
     return "".join(names[ord(c) - OPERAND] if ord(c) >= OPERAND else words.get(c, c) for c in template)
 
 
-def expanded(labels: Sequence[str | None], names: Sequence[str], forms: Sequence[Form | None],
-             operands: Sequence[Sequence[int | float]], most: int = 18) -> dict[int, str]:  # fmt: skip
+def expanded(graph: Graph, forms: Sequence[Form | None], most: int = 18) -> dict[int, str]:
     """The nodes without a label that are shown as what they are, `y - ypred`, because that is short; with that text."""
     shown: dict[int, str] = {}
     known: list[str] = []
-    for i, label in enumerate(labels):
+    for i, (label, op, operands) in enumerate(zip(graph.labels, graph.operations, graph.operands, strict=True)):
         written = forms[i]
-        name = label or names[i]
+        name = label or graph.names[i]
         if not label and written is not None:
-            inner = [_name_of(o, known, shown) for o in operands[i]]
+            inner = [_name_of(op, place, o, known, shown) for place, o in enumerate(operands)]
             text = plain(written["value"], inner)
             if len(text) <= most and "\n" not in text:
                 shown[i] = name = text
@@ -175,7 +177,10 @@ def expanded(labels: Sequence[str | None], names: Sequence[str], forms: Sequence
     return shown
 
 
-def _name_of(operand: int | float, known: Sequence[str], shown: Container[int]) -> str:
+def _name_of(op: str, place: int, operand: int | float, known: Sequence[str], shown: Container[int]) -> str:
     if isinstance(operand, float):
-        return f"{operand:g}"
-    return f"({known[operand]})" if operand in shown else known[operand]
+        return f"{operand:g}".replace("-", "−")
+    name = known[operand]
+    product = not any(sign in name for sign in (" + ", " − ", " if "))
+    bare = op in ("add", "sum") or (op == "sub" and (product or place == 0)) or (op == "mul" and product)
+    return name if operand not in shown or (bare and " if " not in name) else f"({name})"

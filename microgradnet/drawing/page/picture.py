@@ -56,7 +56,7 @@ def subject_of(graph: Graph, digits: int) -> Subject:
         if op and key not in known:
             known[key] = form(op, operands)
         forms.append(known.get(key))
-    shown = expanded(graph.labels, graph.names, forms, graph.operands)
+    shown = expanded(graph, forms)
     gradient = graph.reverse(graph.partials, 1.0)
     return Subject(graph, gradient, uses(graph), roles(graph), neurons(graph), forms, shown, digits)
 

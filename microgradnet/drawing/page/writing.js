@@ -75,6 +75,12 @@ const writing = (() => {
 
   // --- formulas ---
 
+  // Whether what stands at a place of a template is a whole term of its sum, so that a product needs no brackets.
+  const isTerm = (signs, at) => {
+    const around = [at === 0 || (signs[at - 1] === " " && "+\u2212".includes(signs[at - 2])), at === signs.length - 1 || (signs[at + 1] === " " && "+\u2212".includes(signs[at + 2]))];
+    return around.every(Boolean);
+  };
+
   // A template with names or numbers put in. `operand(k)` and `result()` give [nodes, whether they need brackets];
   // brackets are left out where some stand already, and at the very beginning.
   const formula = (template, operand, result, words) => {
@@ -93,7 +99,8 @@ const writing = (() => {
         const [before, after] = [signs[at - 1] ?? "", signs[at + 1] ?? ""];
         const closed = (before === "(" && after === ")") || (before === UP && after === DOWN) || (before === "|" && after === "|");
         const alone = before === "" && (after === "" || (loose === "sign" && after !== UP));
-        const brackets = loose && !closed && !alone;
+        const term = loose === "product" && isTerm(signs, at);
+        const brackets = loose && !closed && !alone && !term;
         flush();
         place.append(...(brackets ? ["(", ...[nodes].flat(), ")"] : [nodes].flat()));
       } else if (c === UP) {
