@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REPEATED", "gradients", "parts_of"]
 
+FEW = 4  # uses by the pieces of a long computation: beside each piece it is easier to read
 REPEATED = 20  # a leaf with more uses is drawn once per use: one node with hundreds of edges stops the engines
 
 
@@ -84,7 +85,9 @@ def _frames(part: Part, chosen: Partition, words: Mapping[str, Any]) -> tuple[li
         layer_key = f"layer_{layer[0].output}" if len(layer) > 1 else ""
         if layer_key:
             named = [labels[neuron.output] for neuron in layer]
-            caption = f"{words['layer']} " + ", ".join(label or "·" for label in named) if any(named) else words["layer"]
+            shown = [label or "·" for label in named]
+            listed = ", ".join(shown) if len(shown) < 5 else f"{shown[0]} … {shown[-1]}"
+            caption = f"{words['layer']} {listed}" if any(named) else words["layer"]
             frames.append(Frame(layer_key, f"layer-{layer[0].output}", "layer", caption))
         for neuron in layer:
             key = f"neuron_{neuron.output}"
@@ -156,7 +159,8 @@ def _arrow(subject: _Subject, use: _Use) -> Arrow:
 
 def _repeated(subject: _Subject, i: int) -> bool:
     graph = subject.part.graph
-    return not graph.operations[i] and subject.counts.get(i, 0) > REPEATED
+    pieces = subject.chosen.steps[-1:] in (("stretch",), ("part",))
+    return not graph.operations[i] and subject.counts.get(i, 0) > (FEW if pieces else REPEATED)
 
 
 def _key(subject: _Subject, use: _Use) -> str:

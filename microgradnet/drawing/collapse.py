@@ -7,6 +7,7 @@ except that of labels, which the user chooses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = ["GOAL", "HIDDEN", "Part", "Partition", "between", "partition", "whole
 
 HIDDEN = -1  # the owner of a node that is not in the picture
 GOAL = 100  # boxes: where there is much to collapse, a picture of more is hard to read
+ANY_NUMBER = ("add", "sub", "mul", "div", "dot", "sum", "mean")  # alike whatever constants they have: data, mostly
 PIECES = 12  # so many parts a long computation is cut into
 
 
@@ -184,10 +186,11 @@ def _alike(part: Part, found: Partition) -> Partition:
         output = inside.get(i, -1)
         keys[i] = ("neuron", colours[output]) if output >= 0 else ("alike", colours[i])
         heads[keys[i]] = i
+    outputs = Counter(colours[neuron.output] for neuron in part.neurons)
     owner, kinds = list(before.owner), {h: kind for h, kind in before.kinds.items() if kind == "label"}
     for i, key in keys.items():
         owner[i] = heads[key]
-        kinds[heads[key]] = "layer" if key[0] == "neuron" else "alike"
+        kinds[heads[key]] = "alike" if key[0] == "alike" else "layer" if outputs[key[1]] > 1 else "neuron"
     readers: dict[int, set[int]] = {}
     for i, operands in enumerate(graph.operands):
         if owner[i] != HIDDEN:
@@ -197,7 +200,7 @@ def _alike(part: Part, found: Partition) -> Partition:
     for i in part.kept:
         if part.roles[i] in ("weight", "bias") and i not in inside:
             reader, *others = readers.get(owner[i], {i})
-            if not others and kinds.get(reader) == "layer":
+            if not others and kinds.get(reader) in ("layer", "neuron"):
                 owner[i] = reader
     return _tidy(Partition(owner, kinds, ("layer", "alike") if part.neurons else ("alike",)))
 
@@ -210,7 +213,7 @@ def _colours(part: Part, found: Partition) -> list[int]:
         operation = graph.operations[i]
         if found.kinds.get(found.owner[i]) == "label":  # stays as it is
             key: object = (found.owner[i],)
-        elif operation == "dot":  # whatever numbers it has
+        elif operation in ANY_NUMBER:
             key = (operation, *[colours[o] if o.__class__ is int else None for o in graph.operands[i]])
         elif operation:
             key = (operation, *[colours[o] if o.__class__ is int else (o,) for o in graph.operands[i]])

@@ -19,7 +19,7 @@ __all__ = ["digraph"]
 
 # Kinds are told apart without colour too: by corners (a leaf's are square), by line, and by the word in the record.
 LINES = {"condition": "rounded,filled,dashed", "result": "rounded,filled", "root": "rounded,filled,bold"}
-SIDES = {"LR": ("w", "e"), "TB": ("n", "s")}
+NEAR = {"LR": "w", "TB": "n"}  # the side where arrows arrive
 
 
 class _Entry(NamedTuple):
@@ -27,6 +27,7 @@ class _Entry(NamedTuple):
 
     key: str
     frame: str
+    arrow: Arrow
 
 
 def digraph(sketch: Sketch) -> graphviz.Digraph:
@@ -37,10 +38,14 @@ def digraph(sketch: Sketch) -> graphviz.Digraph:
     colours = SCHEMES[sketch.scheme]
     font = {"fontname": "Arial", "fontcolor": colours["ink"]}
     dot = graphviz.Digraph("graph")
+    far = 0.45 if len(sketch.arrows) < 3 * len(sketch.boxes) else 1.2  # many lines need room to spread
     dot.attr(
-        "graph", rankdir=sketch.orientation, ranksep="0.4", nodesep="0.18", pad="0.2", bgcolor=colours["paper"], **font
-    )
+        "graph", rankdir=sketch.orientation, ranksep=str(far), nodesep="0.18", pad="0.2", bgcolor=colours["paper"],
+        **font,
+    )  # fmt: skip
     dot.attr("graph", remincross="false")  # a last pass for crossings, which shuffles weights: w2, b1, w1
+    if sketch.frames and all(frame.kind == "layer" for frame in sketch.frames):
+        dot.attr("graph", mclimit="0.1")  # all orders of a layer cross alike: no long search, which begins with h13
     dot.attr("node", shape="record", fontsize="12", margin="0.1,0.05", height="0.2", **font)
     dot.attr("edge", arrowsize="0.6", fontsize="11", fontname="Arial", fontcolor=colours["pale"])
     _caption(dot, sketch)
@@ -75,7 +80,7 @@ def _entries(sketch: Sketch) -> dict[str, _Entry]:
     frames = {box.key: box.frame for box in sketch.boxes}
     kinds = {frame.key: frame.kind for frame in sketch.frames}
     return {
-        arrow.id: _Entry("p" + arrow.id.replace("-", "_"), frames[arrow.head])
+        arrow.id: _Entry("p" + arrow.id.replace("-", "_"), frames[arrow.head], arrow)
         for arrow in sketch.arrows
         if kinds.get(frames[arrow.head]) == "neuron" and frames[arrow.tail] != frames[arrow.head]
     }
@@ -134,7 +139,8 @@ def _draw_frames(
         if isinstance(member, Box):
             _draw_box(dot, sketch, member)
         else:
-            dot.node(member.key, label="", shape="none", width="0", height="0", margin="0", fixedsize="true")
+            colour = shade(SCHEMES[sketch.scheme], member.arrow.sign, member.arrow.size, sketch.largest)
+            dot.node(member.key, label="", shape="point", width="0.045", color=colour, **{"class": "entry"})
 
 
 def _draw_box(dot: Any, sketch: Sketch, box: Box) -> None:
@@ -170,14 +176,14 @@ def _draw_arrow(dot: Any, sketch: Sketch, arrow: Arrow, entry: _Entry | None, cl
 
     An arrow inside a neuron is kept short and straight.
     """
-    near, far = SIDES[sketch.orientation]
+    near = NEAR[sketch.orientation]
     largest = sketch.largest
     line = {
         "tooltip": text.in_tooltip(*arrow.tooltip), "color": shade(SCHEMES[sketch.scheme], arrow.sign, arrow.size, largest),
         "penwidth": width(strength(arrow.size, largest) if arrow.sign != "broken" else 1.0),
         "class": f"use {arrow.sign if arrow.sent else 'nothing'}", "style": "solid" if arrow.sent else "dashed",
     }  # fmt: skip
-    tail, head = f"{arrow.tail}:{far}", f"{arrow.head}:{arrow.slot}:{near}" if arrow.slot else f"{arrow.head}:{near}"
+    tail, head = arrow.tail, f"{arrow.head}:{arrow.slot}:{near}" if arrow.slot else f"{arrow.head}:{near}"
     if entry is not None:
         dot.edge(tail, entry.key, id=f"{arrow.id}-in", dir="none", headclip="false", **line | {"class": "lead"})
         dot.edge(entry.key, head, id=arrow.id, tailclip="false", weight="4", **line)

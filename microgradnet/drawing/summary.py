@@ -125,7 +125,7 @@ def _sign(told: Spread) -> str:
 
 def _operations(part: Part, computed: Sequence[int], words: Mapping[str, Any]) -> str:
     counts = Counter(map(part.graph.operations.__getitem__, computed))
-    most = [f"{text.grouped(n, words)} × {_symbol(op)}" for op, n in counts.most_common(4)]
+    most = [f"{text.grouped(n, words)} {op}" for op, n in counts.most_common(4)]
     return ", ".join(most[:3]) + (" …" if len(most) > 3 else "")
 
 

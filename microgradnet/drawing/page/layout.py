@@ -15,6 +15,7 @@ from microgradnet.drawing.render import lay_out
 __all__ = ["Arrow", "Box", "Frame", "Layout", "arrange"]
 
 Point = tuple[float, float]
+GAP = 14.0  # pixels, that an arrow has between two boxes
 
 
 class Box(NamedTuple):
@@ -34,7 +35,7 @@ class Arrow(NamedTuple):
     head: str
     room: float = 0.0
     close: bool = False  # kept short and straight
-    far: bool = False  # a step further: room for what stands before the head in its frame
+    gate: int | None = None  # it enters the head's frame through a gap among the leaves: the how-manieth from above
 
 
 class Frame(NamedTuple):
@@ -81,11 +82,12 @@ def arrange(
     for name in dict.fromkeys(box.frame for box in boxes if box.frame):
         x0, y0, x1, y1 = _numbers(found[f"cluster_{name}"]["bb"])
         frames[name] = placed((x0 + x1) / 2, (y0 + y1) / 2, round(x1 - x0, 1), round(y1 - y0, 1))
+    found_arrows = {edge["id"]: edge for edge in answer.get("edges", ()) if "id" in edge}
     lines: dict[str, tuple[list[Point], Point | None]] = {}
-    for edge in answer.get("edges", ()):
-        points = [_point(pair, left, top) for pair in edge["pos"].split()]
-        tip, *curve = points if edge["pos"].startswith("e,") else [points[-1], *points]
-        lines[arrows[int(edge["id"])].key] = ([*curve, tip], _point(edge["lp"], left, top) if "lp" in edge else None)
+    for number, arrow in enumerate(arrows):
+        parts = [found_arrows[key] for key in (f"{number}", f"{number}in") if key in found_arrows]
+        if parts:
+            lines[arrow.key] = _line(parts, left, top)
     return Layout(round(right - left, 1), round(top - bottom, 1), places, frames, lines)
 
 
@@ -101,13 +103,49 @@ def _dot(boxes: list[Box], arrows: list[Arrow]) -> str:
     for box in boxes:
         size = f"width={box.width / 72:.4f} height={box.height / 72:.4f}"
         framed.setdefault(box.frame, []).append(f"{names[box.key]} [{size}]")
+    frame_of = {box.key: box.frame for box in boxes}
+    for number, arrow in enumerate(arrows):
+        if arrow.gate is not None:
+            framed[frame_of[arrow.head]].append(f"g{number} [shape=point width={GAP / 72:.4f} height={GAP / 72:.4f}]")
     for frame, members in framed.items():  # engines go from the bottom up in a frame, outside from the top down
         lines += [f'subgraph "cluster_{frame}" {{ margin=9', *members[::-1], "}"] if frame else members
+    lines += _columns(boxes, arrows, names)
     for number, arrow in enumerate(arrows):
         more = f' label="{"n" * max(1, round(arrow.room / 6.1))}"' if arrow.room else ""
-        more += " weight=8" * arrow.close + " minlen=2" * arrow.far
-        lines.append(f"{names[arrow.tail]} -> {names[arrow.head]} [id={number}{more}]")
+        more += " weight=8" * arrow.close
+        tail = names[arrow.tail]
+        if arrow.gate is not None:
+            lines.append(f"{tail} -> g{number} [id={number} arrowhead=none headclip=false weight=2]")
+            tail, more = f"g{number}", f"{more} tailclip=false weight=4"
+        lines.append(f'{tail} -> {names[arrow.head]} [id="{number}{"in" * (arrow.gate is not None)}"{more}]')
     return "\n".join([*lines, "}"])
+
+
+def _columns(boxes: list[Box], arrows: list[Arrow], names: Mapping[str, str]) -> list[str]:
+    """Leaves and gaps before a weighted sum, one below the other in the order of the sum: w1, x1, w2, x2, b."""
+    columns: dict[str, list[tuple[float, str]]] = {}
+    frame_of = {box.key: box.frame for box in boxes}
+    for number, arrow in enumerate(arrows):
+        if arrow.gate is not None:
+            columns.setdefault(arrow.head, []).append((arrow.gate + 0.5, f"g{number}"))
+    for arrow in arrows:
+        if arrow.head in columns and arrow.gate is None and frame_of[arrow.tail] == frame_of[arrow.head] != "":
+            column = columns[arrow.head]
+            column.append((float(sum(at % 1 == 0 for at, _ in column)), names[arrow.tail]))
+    chains = [" -> ".join(name for _, name in sorted(column)) for column in columns.values()]
+    return [f"{chain} [style=invis constraint=false]" for chain in chains]
+
+
+def _line(parts: list[dict[str, str]], left: float, top: float) -> tuple[list[Point], Point | None]:
+    """One spline of the parts that the engine made, and where the label stands."""
+    curve: list[Point] = []
+    tip: Point = (0.0, 0.0)
+    for part in parts:
+        points = [_point(pair, left, top) for pair in part["pos"].split()]
+        tip, *more = points if part["pos"].startswith("e,") else [points[-1], *points]
+        curve += more[1:] if curve else more
+    label = next((part["lp"] for part in parts if "lp" in part), None)
+    return [*curve, tip], None if label is None else _point(label, left, top)
 
 
 def _numbers(text: str) -> list[float]:

@@ -26,6 +26,7 @@ __all__ = ["LIMIT", "Picture", "Subject", "pictures", "pieces", "shorten", "subj
 LIMIT = 500  # nodes that are drawn one by one; above, only neurons
 ARROWS = 1500
 REPEATED = 20  # a leaf with more uses is drawn once per use: one box with hundreds of edges stops the engines
+GATES = 20  # operands; of more, arrows do not go between the leaves
 HATCH = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<path class="stroke" d="M0 0V6"/></pattern></defs>'
@@ -172,9 +173,17 @@ def _parts(subject: Subject, owner: list[int]) -> tuple[list[Box], list[Arrow], 
             places[key] = (o, i, place)
             room = 6.4 * len(_letters(subject, i, place)) + 8
             same = frame.get(o, "") == frame.get(i, "") != ""
-            enters = not same and i in frame and any(frame.get(w) == frame[i] for w in operands if type(w) is int)
-            arrows.append(Arrow(key, tail, f"n-{owner[i]}", room, same, enters))
+            gate = _gate(operands, place, frame, i) if not same else None
+            arrows.append(Arrow(key, tail, f"n-{owner[i]}", room, same, gate))
     return list(boxes.values()), arrows, places
+
+
+def _gate(operands: Sequence[int | float], place: int, frame: dict[int, str], reader: int) -> int | None:
+    """Through which gap among the leaves of its frame a node is entered; None where there are none, or too many."""
+    own = [o for o in operands if type(o) is int and frame.get(o) == frame.get(reader) != ""]
+    if not own or len(operands) > GATES:
+        return None
+    return sum(type(o) is int and o not in own for o in operands[:place])
 
 
 def _repeated(subject: Subject, i: int) -> bool:
