@@ -142,11 +142,12 @@ def _network(
     value: Value | Module, digits: int, orientation: str, scheme: str, language: str, inputs: Sequence[str] | None,
     gradients: bool, engine: str | None, timeout: float,
 ) -> Drawing:  # fmt: skip
-    graph = Graph(value) if isinstance(value, Value) else None
+    found = value if isinstance(value, Module) else Graph(value)
     dot = network_digraph(
-        value if graph is None else graph, digits=digits, scheme=scheme, orientation=orientation, inputs=inputs,
+        found, digits=digits, scheme=scheme, orientation=orientation, inputs=inputs,
         language=language, gradients=gradients,
     )  # fmt: skip
+    graph = found if isinstance(found, Graph) else None
     name = type(value).__name__ if graph is None else shorten(graph.names[-1])
     title = LANGUAGES[language]["network"].format(name)
     return Drawing(dot, _Made(f"the network {name}", title, title, engine, timeout, None, graph, digits))
@@ -179,14 +180,17 @@ def _sketched(
         how = ", ".join(words["by"][step] for step in chosen.steps)
         pattern = words["collapsed" if len(kept) <= limit and collapse is not None else "above"]
         inside = counted(len(chosen.boxes()), "boxes", words)
-        notices.append(pattern.format(root=name, all=counted(len(kept), "nodes", words), boxes=inside, how=how, limit=limit))
+        notices.append(
+            pattern.format(root=name, all=counted(len(kept), "nodes", words), boxes=inside, how=how, limit=limit)
+        )
     legend = [words["legend"]] if any(box.slots for box in boxes) else []
     legend += [words["colours"]] if arrows and not warned else []
     legend += [words["range"]] if any(" … " in line for box in boxes for line in box.numbers) else []
     told = _told(graph, part, chosen, len(arrows), name)
     sketch = Sketch(
         boxes, arrows, frames, tuple(notices), tuple(legend), warned, words["picture"].format(name),
-        _in_words(boxes, notices), orientation, scheme, max([part.size for part in (*boxes, *arrows)], default=0.0),
+        _in_words(boxes, notices), orientation, scheme,
+        max([0.0, *[box.size for box in boxes], *[arrow.size for arrow in arrows]]),
     )  # fmt: skip
     return sketch, told
 
@@ -273,14 +277,18 @@ class Drawing:
         return flowchart(self._made.sketch)
 
     def page(
-        self, language: str | None = None, rate: float | None = None, closed_form: Mapping[str, float] | None = None
+        self,
+        language: str | None = None,
+        rate: float | None = None,
+        closed_form: Mapping[str, float | Value] | None = None,
     ) -> Page:
         """A page, one file, that steps through forward and backward in a browser.
 
         Args:
             language: "en" or "ru"; None leaves it to the browser.
             rate: adds a step that updates each parameter.
-            closed_form: derivatives by hand, shown beside autograd's.
+            closed_form: derivatives by hand, by name, shown beside autograd's: numbers, or Values, which the page
+                computes anew when a leaf is moved.
 
         Raises:
             InputError: it is the diagram of a Module, which has no numbers to step through; or as `svg`.
@@ -324,8 +332,12 @@ class Drawing:
             return self.pdf()
         if form == "png":
             return self.png()
-        texts = {"svg": self.svg, "dot": lambda: self.dot.source, "mmd": self.mermaid, "html": lambda: self.page().html()}
-        return str(texts[form]()).encode()
+        if form == "html":
+            return self.page().html().encode()
+        return {"svg": self.svg, "mmd": self.mermaid}.get(form, self._source)().encode()
+
+    def _source(self) -> str:
+        return str(self.dot.source)
 
     def _rendered(self, form: str) -> bytes:
         return lay_out(self.dot.source, form, engine=self._made.engine, timeout=self._made.timeout)

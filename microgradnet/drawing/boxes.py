@@ -31,7 +31,7 @@ class _Use(NamedTuple):
     tail: int
     head: int
     place: int | None  # which operand of the head; None where one of the two is a group
-    count: int
+    n: int
     partial: float | None
     sent: float | None  # the gradient that goes back along it, of several the norm
     sign: str
@@ -139,9 +139,9 @@ def _arrow(subject: _Subject, use: _Use) -> Arrow:
     names, words = subject.part.graph.names, subject.words
     lines = [f"{names[use.tail]} → {names[use.head]}"]
     if use.place is None:
-        if use.count > 1:
-            lines.append(counted(use.count, "edges", words))
-        if use.sent is not None and use.count > 1:
+        if use.n > 1:
+            lines.append(counted(use.n, "edges", words))
+        if use.sent is not None and use.n > 1:
             lines.append(f"{words['sent']}: {words['norm']} {use.sent!r}")
     elif use.partial is None:
         lines.append(words["nothing"])
@@ -150,7 +150,7 @@ def _arrow(subject: _Subject, use: _Use) -> Arrow:
         told = f"∂{names[use.head]}/∂{names[use.tail]}{f' = {letters}' if letters else ''}"
         lines += [told, f"{words['local']} {use.partial!r}", f"{words['sent']} {use.sent!r}"]
     there = use.partial is not None if use.place is not None else use.sent is not None
-    label = f"{text.grouped(use.count, words)}×" if use.place is None and use.count > 1 else ""
+    label = f"{text.grouped(use.n, words)}×" if use.place is None and use.n > 1 else ""
     key = f"e-{use.tail}-{use.head}" + ("" if use.place is None else f"-{use.place}")
     slot = "" if use.head in subject.chosen.kinds or use.place is None else f"p{use.place}"
     size = abs(use.sent) if use.sent is not None and math.isfinite(use.sent) else 0.0

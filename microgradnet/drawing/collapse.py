@@ -1,4 +1,4 @@
-"""Which nodes of a graph are drawn as one box: neurons, layers, labels with one beginning, and what else it takes to fit.
+"""Which nodes of a graph are drawn as one box: neurons, layers, labels with one beginning, what else it takes to fit.
 
 Plain columns in, plain columns out: `owner[i]` is the node that stands for node i in the picture (itself, where it has
 a box of its own), and `kinds` says of every box of several nodes what it is. No step makes a cycle where none was,
@@ -59,7 +59,7 @@ def between(graph: Graph, targets: Iterable[int]) -> list[int]:
     for target in targets:
         depends[target] = True
     for i, operands in enumerate(graph.operands):
-        depends[i] = depends[i] or any([depends[o] for o in operands if o.__class__ is int])
+        depends[i] = depends[i] or any(depends[o] for o in operands if o.__class__ is int)
     return [i for i, on in enumerate(depends) if on]
 
 
@@ -143,8 +143,8 @@ def _labels(part: Part, prefixes: Sequence[str]) -> Partition:
         if not own:
             known = ", ".join(dict.fromkeys(repr(label) for i in part.kept if (label := labels[i])))
             raise InputError(
-                f"collapse={prefix!r:.60}: no label begins with it; give 'neuron', 'layer' or a beginning of the labels "
-                f"in this picture: {known[:200] or 'it has none'}"
+                f"collapse={prefix!r:.60}: no label begins with it; give 'neuron', 'layer' or a beginning of the "
+                f"labels in this picture: {known[:200] or 'it has none'}"
             )
         _join(found, own, "label")
         if len(own) == 1:

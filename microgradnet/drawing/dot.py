@@ -179,7 +179,8 @@ def _draw_arrow(dot: Any, sketch: Sketch, arrow: Arrow, entry: _Entry | None, cl
     near = NEAR[sketch.orientation]
     largest = sketch.largest
     line = {
-        "tooltip": text.in_tooltip(*arrow.tooltip), "color": shade(SCHEMES[sketch.scheme], arrow.sign, arrow.size, largest),
+        "tooltip": text.in_tooltip(*arrow.tooltip),
+        "color": shade(SCHEMES[sketch.scheme], arrow.sign, arrow.size, largest),
         "penwidth": width(strength(arrow.size, largest) if arrow.sign != "broken" else 1.0),
         "class": f"use {arrow.sign if arrow.sent else 'nothing'}", "style": "solid" if arrow.sent else "dashed",
     }  # fmt: skip
@@ -191,4 +192,3 @@ def _draw_arrow(dot: Any, sketch: Sketch, arrow: Arrow, entry: _Entry | None, cl
     label = {"label": text.in_label(arrow.label)} if arrow.label else {}
     inside = {"weight": "8"} if close else {}
     dot.edge(tail, head, id=arrow.id, **line, **label, **inside)
-

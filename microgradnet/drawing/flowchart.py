@@ -51,7 +51,11 @@ def _kind(box: Box) -> str:
 
 def _box(box: Box) -> str:
     opening, closing = SHAPES.get(_kind(box), ("[", "]"))
-    lines = [*([text.shorten(box.name)] if box.name else []), *(text.shorten(line, 60) for line in box.what), *box.numbers]
+    lines = [
+        *([text.shorten(box.name)] if box.name else []),
+        *(text.shorten(line, 60) for line in box.what),
+        *box.numbers,
+    ]
     return f'{box.key}{opening}"{"<br/>".join(map(in_mermaid, lines))}"{closing}'
 
 

@@ -104,9 +104,9 @@ def lay_out(source: str, form: str, *, engine: str | None = None, timeout: float
         done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
         raise InputError(
-            f"{program} needed longer than timeout={timeout:g} seconds to lay out the picture; draw a part of it (wrt=, "
-            "one sample, or a Value nearer to the leaves), collapse it (collapse='neuron' or 'layer', or a smaller "
-            "limit=), allow more time (timeout=), or keep the text: save it as .dot"
+            f"{program} needed longer than timeout={timeout:g} seconds to lay out the picture; draw a part of it "
+            "(wrt=, one sample, or a Value nearer to the leaves), collapse it (collapse='neuron' or 'layer', or a "
+            "smaller limit=), allow more time (timeout=), or keep the text: save it as .dot"
         ) from None
     except OSError as error:
         raise InputError(f"{program} could not be run ({error.strerror or error}); {CURES}") from None

@@ -28,7 +28,7 @@ DECADES = 4.0  # a gradient so many powers of ten below the largest is drawn as 
 
 
 def sign(gradient: float | None) -> str:
-    """"positive", "negative", "zero", or "broken" (nan, an infinity); "zero" too where there is none.
+    """ "positive", "negative", "zero", or "broken" (nan, an infinity); "zero" too where there is none.
 
     >>> sign(0.5), sign(-2.0), sign(None), sign(float("nan"))
     ('positive', 'negative', 'zero', 'broken')

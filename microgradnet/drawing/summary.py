@@ -15,13 +15,13 @@ from microgradnet.ops import COMPARISONS, row_of
 if TYPE_CHECKING:
     from microgradnet.drawing.collapse import Part
 
-__all__ = ["Summary", "Spread", "spread", "summary"]
+__all__ = ["Spread", "Summary", "spread", "summary"]
 
 
 class Spread(NamedTuple):
     """Some numbers in short: how many, the least, the mean, the greatest, and the root of the sum of squares."""
 
-    count: int
+    n: int
     least: float
     mean: float
     greatest: float
@@ -43,7 +43,7 @@ def spread(numbers: Sequence[float]) -> Spread:
     """In short. A nan among them makes everything nan; of no numbers all is 0.
 
     >>> spread([3.0, -4.0])
-    Spread(count=2, least=-4.0, mean=-0.5, greatest=3.0, norm=5.0)
+    Spread(n=2, least=-4.0, mean=-0.5, greatest=3.0, norm=5.0)
     """
     n = len(numbers)
     if not n:
@@ -90,9 +90,9 @@ def summary(
         slopes = spread([g for i in places if (g := grads[i]) is not None])
         first = words[title][1] if title and len(places) > 1 else words[title][0] if title else words["data"]
         for name, told in ((first, data), (words["their grad" if title else "grad"], slopes)):
-            if told.count:
+            if told.n:
                 lines.append(f"{name} {_short(told, shown)}" + _norm(told, shown, words, norms))
-                tooltip += [f"{name} {_long(told)}", *([f"{words['norm']} {told.norm!r}"] if told.count > 1 else [])]
+                tooltip += [f"{name} {_long(told)}", *([f"{words['norm']} {told.norm!r}"] if told.n > 1 else [])]
     slopes_of_all = spread([g for i in (about or parameters or leaves) if (g := grads[i]) is not None])
     name, what = _name(part, members, outputs, kind, piece, words)
     return Summary(name, what, tuple(lines), tuple(tooltip), _sign(slopes_of_all), slopes_of_all.norm)
@@ -102,17 +102,17 @@ _OF_NEURONS = ("neuron", "layer")
 
 
 def _short(told: Spread, digits: int) -> str:
-    if told.count == 1 or told.least == told.greatest:
+    if told.n == 1 or told.least == told.greatest:
         return text.number(told.least, digits)
     return " … ".join(text.number(x, digits) for x in (told.least, told.mean, told.greatest))
 
 
 def _long(told: Spread) -> str:
-    return repr(told.least) if told.count == 1 else f"{told.least!r} … {told.mean!r} … {told.greatest!r}"
+    return repr(told.least) if told.n == 1 else f"{told.least!r} … {told.mean!r} … {told.greatest!r}"
 
 
 def _norm(told: Spread, digits: int, words: Mapping[str, Any], wanted: bool) -> str:
-    return f", {words['norm']} {text.number(told.norm, digits)}" if wanted and told.count > 1 else ""
+    return f", {words['norm']} {text.number(told.norm, digits)}" if wanted and told.n > 1 else ""
 
 
 def _sign(told: Spread) -> str:
@@ -144,7 +144,7 @@ def _name(
         return "", piece
     labels = list(dict.fromkeys(label for i in outputs or members if (label := graph.labels[i])))
     if kind == "label":
-        return commonprefix(labels), words["label"]
+        return commonprefix(labels), words["label"]  # noqa: RUF071 - labels are no paths
     name = " … ".join((labels[0], labels[-1]) if len(labels) > 3 else ()) or ", ".join(labels)
     if kind in _OF_NEURONS:
         return name, words[kind]
