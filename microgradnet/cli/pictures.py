@@ -35,6 +35,7 @@ def add(subparsers: Any) -> None:
     draw.add_argument("--wrt", metavar="NAME,…", help="only what lies between the result and these names")
     draw.add_argument("--digits", metavar="N", type=int, default=4, help="decimals of the numbers (%(default)s)")
     draw.add_argument("--orientation", choices=("LR", "TB"), default="LR", help="to the right, or down (%(default)s)")
+    draw.add_argument("--lang", choices=("en", "ru"), default="en", help="of the words in it (%(default)s)")
     draw.add_argument("--scheme", choices=("light", "dark"), default="light", help="colours (%(default)s)")
 
     page = subparsers.add_parser(
@@ -64,7 +65,9 @@ def _draw(args: argparse.Namespace) -> int:
     root = root_of(args)
     root.backward()
     wrt = None if args.wrt is None else parts(args.wrt)
-    picture = draw(root, wrt=wrt, digits=args.digits, orientation=args.orientation, scheme=args.scheme)
+    picture = draw(
+        root, wrt=wrt, digits=args.digits, orientation=args.orientation, scheme=args.scheme, language=args.lang
+    )
     print(f"Written: {picture.save(args.out).as_posix()}")
     return 0
 

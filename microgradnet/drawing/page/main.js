@@ -108,6 +108,11 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
     if (event.key === " " && event.target.matches("button, input, summary, a")) return;
+    const guess = get("guess");
+    if (guess && !get("quiz").hidden && /^[-0-9.,]$/u.test(event.key)) {
+      guess.focus(); // the key is typed into it
+      return;
+    }
     const parameter = /^[1-9]$/u.test(event.key) ? app.model.parameters[Number(event.key) - 1] : undefined;
     // letters by their place, too: a Russian keyboard has others there
     const does = keys[event.key] ?? keys[event.key.toLowerCase()] ?? { KeyF: keys.f, KeyB: keys.b, Slash: event.shiftKey ? keys["?"] : keys["/"] }[event.code];

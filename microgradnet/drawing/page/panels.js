@@ -79,6 +79,13 @@ const panels = (() => {
     return { x: engine.forward(given.graph, leaves).at(-1), key: "closed", now: true };
   };
 
+  // Whether a derivative by hand is autograd's, to rounding; if not, by what factor it is off.
+  const judged = (c, hand, autograd) => {
+    if (Math.abs(hand - autograd) <= 1e-9 * Math.abs(autograd) || hand === autograd) return element("span", { class: "agrees" }, c.say("agrees"));
+    const factor = autograd === 0 ? c.say("differs") : c.tell("differs-by", { factor: writing.short(Number((hand / autograd).toPrecision(3))) }).join("");
+    return element("span", { class: "differs" }, factor);
+  };
+
   const exactly = (c, x) => (c.rounded ? writing.fixed(x, c.model.digits) : c.show(x));
 
   const difference = (c, place) => {
@@ -94,13 +101,13 @@ const panels = (() => {
     const apart = Math.abs(slope - autograd);
     place.replaceChildren(
       element("h2", {}, c.say("difference")),
-      element("p", {}, ...c.tell("difference-text", { node: name }), " ", writing.number(up - down, (x) => writing.fixed(x, 4), "moved"),
+      element("p", {}, ...c.tell("difference-text", { node: name }), " ", writing.number(up - down, (x) => writing.fixed(Number(x.toPrecision(5)), 9), "moved"),
         element("span", { class: "aside" }, ` (h = ${writing.fixed(h, 2)})`)),
       element("div", { class: "sums" },
         card.row("", c.say("slope"), ["Δ", ...letters.name(root), "\u2009/\u20092h"], writing.number(slope, show, "difference")),
         card.row("", c.say("autograd"), letters.slope(root, i), writing.number(autograd, show, "autograd")),
-        ...(hand ? [card.row(hand.now ? "" : "past", c.say(hand.key), "", writing.number(hand.x, show, "closed"))] : []),
-        card.row("apart", c.say("apart"), "", element("span", { class: "num" }, Number.isFinite(apart) ? writing.fixed(Number(apart.toPrecision(1)), 0) : "–"))),
+        card.row("apart", c.say("apart"), "", element("span", { class: "num" }, Number.isFinite(apart) ? writing.fixed(Number(apart.toPrecision(1)), 0) : "–")),
+        ...(hand ? [card.row(hand.now ? "" : "past", c.say(hand.key), hand.now ? judged(c, hand.x, autograd) : "", writing.number(hand.x, show, "closed"))] : [])),
       ...(c.rounded ? [element("p", { class: "aside" }, c.say("rounded-text"), writing.number(autograd, show, "autograd"))] : []));
   };
 
@@ -157,6 +164,7 @@ const panels = (() => {
     const { hidden } = c.model.views[state.view];
     const why = hidden && c.model.views.length < 2 ? c.tell("only-collapsed", { n: String(c.model.names.length) }) : [];
     get("hidden-nodes").textContent = hidden ? [...why, why.length ? " " : "", ...c.tell("hidden", { n: String(hidden) })].join("") : "";
+    get("key-edge").textContent = c.say(state.view === 1 || (hidden && c.model.views.length < 2) ? "key-edge-neurons" : "key-edge");
     const unlisted = c.model.names.length - c.model.rows.length;
     get("more-nodes").textContent = unlisted ? c.tell("more-nodes", { n: String(unlisted) }).join("") : "";
     const predict = get("predict");

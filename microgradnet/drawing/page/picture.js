@@ -56,7 +56,7 @@ const picture = (() => {
       signed(group, sent ?? 0);
       const share = sent && largest ? Math.min(1, Math.abs(sent) / largest) : 0;
       group.querySelector(".line").style.strokeWidth = sent === undefined ? "" : (THIN + (THICK - THIN) * Math.sqrt(share)).toFixed(2);
-      write(group.querySelector(".mark"), sent > 0 ? "⊕ " : sent < 0 ? "⊖ " : "");
+      write(group.querySelector(".mark"), sent > 0 ? " ⊕" : sent < 0 ? " ⊖" : "");
       const number = now && step.local !== null && !c.secret ? c.show(step.local) : "";
       write(textOf(group, "number"), number);
       group.classList.toggle("in-numbers", number !== "");

@@ -323,7 +323,7 @@ def _edge(subject: Subject, key: str, sheet: Layout, operand: int, reader: int, 
     return (
         f'<g class="edge {kind}" id="{key}" data-operand="{operand}" data-reader="{reader}"><title>{title}</title>'
         f'<path class="line" d="{_path(curve, tip)}"/><path class="head" d="{_head(curve[-1], tip)}"/>'
-        f'<text class="letters" {at}><tspan class="mark"></tspan>{_letter_spans(letters)}</text>'
+        f'<text class="letters" {at}>{_letter_spans(letters)}<tspan class="mark"></tspan></text>'
         f'<text class="number" {at}></text></g>'
     )
 

@@ -105,9 +105,12 @@ const study = (() => {
   // --- predict first ---
 
   // What a guess is, against the product: the key of a sentence, and by what factor it is wrong.
-  const verdict = (guess, step) => {
+  const verdict = (text, step) => {
+    const guess = read(text);
     const { product, upstream, local } = step;
-    const near = (a, b) => Math.abs(a - b) <= 0.005 * Math.abs(b) || a === b;
+    const decimals = /[.,](\d*)$/u.exec(text.trim())?.[1].length ?? 0;
+    const rounded = guess === 0 ? 0 : 0.501 * 10 ** -decimals; // right to the digits that were given
+    const near = (a, b) => Math.abs(a - b) <= Math.max(0.005 * Math.abs(b), Math.min(rounded, 0.1 * Math.abs(b))) || a === b;
     if (Number.isNaN(guess)) return ["no-number"];
     if (near(guess, product)) return ["right"];
     if (near(guess, -product)) return ["wrong-sign"];
@@ -135,7 +138,7 @@ const study = (() => {
       said.className = key === "right" ? "right" : "wrong";
     };
     const check = () => {
-      const [key, factor] = verdict(read(place.querySelector("#guess").value), c.step);
+      const [key, factor] = verdict(place.querySelector("#guess").value, c.step);
       if (key === "right") reveal();
       told(key, factor);
     };

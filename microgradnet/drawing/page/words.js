@@ -56,7 +56,7 @@ const lettersOf = (model, dictionary, show) => {
     writing.formula(template, (k) => node(operands(i)[k]), () => node(i), dictionary);
 
   const numbers = (i, template, data) =>
-    writing.formula(template, (k) => inNumbers(data[operands(i)[k]], "part"), () => inNumbers(data[i], "part"), dictionary);
+    writing.formula(template, (k) => inNumbers(data[operands(i)[k]], "part"), () => inNumbers(data[i], "part"), dictionary, " · ");
 
   const formOf = (i) => forms[form[i]];
 

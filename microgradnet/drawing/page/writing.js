@@ -83,7 +83,7 @@ const writing = (() => {
 
   // A template with names or numbers put in. `operand(k)` and `result()` give [nodes, whether they need brackets];
   // brackets are left out where some stand already, and at the very beginning.
-  const formula = (template, operand, result, words) => {
+  const formula = (template, operand, result, words, times = "\u2009") => {
     const out = element("span", { class: "formula" });
     const signs = [...template];
     let place = out;
@@ -109,7 +109,7 @@ const writing = (() => {
       } else if (c === DOWN) {
         flush();
         place = place.parentNode ?? out;
-      } else if (c === TIMES) run += "\u2009";
+      } else if (c === TIMES) run += times;
       else if (c === IF || c === ELSE) run += words[c === IF ? "if" : "else"];
       else if (c === NOTHING) run += "0";
       else run += c;
