@@ -7,7 +7,8 @@ words of the reader's language. No label of a user's comes into a template.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.algebra import rebuild, simplify
@@ -73,13 +74,13 @@ def form(op: str, operands: Sequence[int | float]) -> Form:
 
     >>> square = form("pow_const", (0, 2.0))
     >>> plain(square["value"], ["s"]), plain(square["slopes"][0], ["s"]), square["marks"][0]["factor"]
-    ('s^2', '2 s', 2.0)
+    ('s²', '2 s', 2.0)
     """
     letters = [Symbol(chr(OPERAND + k)) if type(o) is int else Symbol(float(o)) for k, o in enumerate(operands)]
     value, in_latex = (_value(op, letters, dialect) for dialect in (TEMPLATES, TEMPLATES_IN_LATEX))
     slopes = [None] * len(letters) if op in COMPARISONS else _slopes(op, letters)
     slopes = [slope if type(o) is int else None for slope, o in zip(slopes, operands, strict=True)]
-    written = [None if slope is None else write(slope, TEMPLATES) for slope in slopes]
+    written = [None if slope is None else _written(slope, TEMPLATES) for slope in slopes]
     called = op not in TEMPLATES.operators and sum(type(o) is int for o in operands) == 1 and op != "mean"
     marks = []
     for k, slope in enumerate(slopes):
@@ -88,19 +89,27 @@ def form(op: str, operands: Sequence[int | float]) -> Form:
             prime = slope
         marks.append(None if prime is None else _mark(prime))
     fitting = [t if t and len(t) <= LONGEST else None for t in written]
-    slopes_in_latex = [t and write(slope, TEMPLATES_IN_LATEX) for t, slope in zip(fitting, slopes, strict=True)]
+    slopes_in_latex = [t and _written(slope, TEMPLATES_IN_LATEX) for t, slope in zip(fitting, slopes, strict=True)]
     latex = {"value": in_latex, "slopes": slopes_in_latex}
     return {"value": value, "slopes": fitting, "marks": marks, "latex": latex}
+
+
+def _written(symbol: Symbol, dialect: Dialect) -> str:
+    """A formula, with brackets around a number below zero that comes after a sign."""
+    return _AFTER_A_SIGN.sub(r"\1(\2)", write(symbol, dialect))
+
+
+_AFTER_A_SIGN = re.compile(r"((?:·|\+|−|/|\\cdot) )([−-]\d[\d.]*(?:e[−-]?\d+)?)(?![\d.])")
 
 
 def _value(op: str, letters: list[Symbol], dialect: Dialect) -> str:
     if op in ("dot", "sum"):
         n = len(letters) // 2 if op == "dot" else len(letters)
-        terms = [write(letters[k] * letters[n + k] if op == "dot" else letters[k], dialect) for k in range(n)]
+        terms = [_written(letters[k] * letters[n + k] if op == "dot" else letters[k], dialect) for k in range(n)]
         terms += [write(letters[-1], dialect)] if op == "dot" and len(letters) % 2 else []
         return " + ".join(terms if len(terms) <= MANY else [*terms[:2], "…", *terms[-2:]])
     shown = letters if len(letters) <= MANY else [*letters[:2], Symbol("…"), *letters[-2:]]
-    return write(operation(op, *shown), dialect)
+    return _written(operation(op, *shown), dialect)
 
 
 def _slopes(op: str, letters: list[Symbol]) -> list[Symbol | None]:
@@ -152,35 +161,59 @@ def _without_single_points(symbol: Symbol, operands: tuple[Symbol | None, ...]) 
 
 
 def plain(template: str, names: Sequence[str], result: str = "y") -> str:
-    """A template with names put in, as one line of text: for lengths, and for the tooltips of a picture.
+    """A template with names put in, as one line of text: for tables and pictures. What is no name, but a sum or a
+    product, gets brackets where it needs them.
 
-    >>> plain(form("sigmoid", (0,))["slopes"][0], ["s1"], "h1")
-    'h1 (1 − h1)'
+    >>> plain(form("sigmoid", (0,))["slopes"][0], ["s1"], "h1"), plain(form("pow_const", (0, 2.0))["value"], ["1 − y"])
+    ('h1 (1 − h1)', '(1 − y)²')
     """
-    words = {RESULT: result, UP: "^", DOWN: "", TIMES: " ", IF: "if", ELSE: "else", NOTHING: "nothing"}
-    return "".join(names[ord(c) - OPERAND] if ord(c) >= OPERAND else words.get(c, c) for c in template)
+    out = []
+    signs = {c for c in template if ord(c) < OPERAND and not c.isalnum() and c not in f" .{RESULT}"}
+    for at, c in enumerate(template):
+        if ord(c) < OPERAND and c != RESULT:
+            out.append(_WORDS.get(c, c))
+            continue
+        name = names[ord(c) - OPERAND] if ord(c) >= OPERAND else result
+        before, after = template[:at][-1:], template[at + 1 :][:1]
+        held = (before, after) in (("(", ")"), ("|", "|"), ("", ""))
+        is_term = signs <= {"+", "−"} and (not _is_sum(name) or "−" not in signs or not at)
+        is_factor = signs <= {"·", TIMES} and not _is_sum(name) and "/" not in name
+        bare = held or is_term or is_factor or not _is_loose(name, after == UP)
+        out.append(name if bare else f"({name})")
+    return re.sub(r"\^(\d+)(?![\w.])", lambda found: found[1].translate(_RAISED), "".join(out))
+
+
+_WORDS = {UP: "^", DOWN: "", TIMES: " ", IF: "if", ELSE: "else", NOTHING: "nothing"}
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _is_sum(name: str) -> bool:
+    return any(sign in name for sign in (" + ", " − ", " if ", " < ", " ≤ ", " > ", " ≥ "))
+
+
+def _is_loose(name: str, is_base: bool) -> bool:
+    """Whether a text falls apart beside another sign: it has a blank outside of brackets, or it is to be raised."""
+    depth = 0
+    for c in name:
+        depth += (c == "(") - (c == ")")
+        if c == " " and not depth:
+            return True
+    return is_base and not name.isidentifier()
 
 
 def expanded(graph: Graph, forms: Sequence[Form | None], most: int = 18) -> dict[int, str]:
-    """The nodes without a label that are shown as what they are, `y - ypred`, because that is short; with that text."""
+    """The nodes without a label that are shown as what they are, `y − ypred`, because that is short; with that text.
+
+    Only what was made from leaves, labelled nodes and such ones: of others one would have to know the names.
+    """
     shown: dict[int, str] = {}
-    known: list[str] = []
-    for i, (label, op, operands) in enumerate(zip(graph.labels, graph.operations, graph.operands, strict=True)):
+    for i, (label, operands) in enumerate(zip(graph.labels, graph.operands, strict=True)):
         written = forms[i]
-        name = label or graph.names[i]
-        if not label and written is not None:
-            inner = [_name_of(op, place, o, known, shown) for place, o in enumerate(operands)]
-            text = plain(written["value"], inner)
-            if len(text) <= most and "\n" not in text:
-                shown[i] = name = text
-        known.append(name)
+        nodes = [o for o in operands if type(o) is int]
+        if label or written is None or not all(o in shown or graph.labels[o] or not graph.operations[o] for o in nodes):
+            continue
+        names = [shown.get(o) or graph.labels[o] or graph.names[o] if type(o) is int else "" for o in operands]
+        text = plain(written["value"], names)
+        if len(text) <= most and "\n" not in text:
+            shown[i] = text
     return shown
-
-
-def _name_of(op: str, place: int, operand: int | float, known: Sequence[str], shown: Container[int]) -> str:
-    if isinstance(operand, float):
-        return f"{operand:g}".replace("-", "−")
-    name = known[operand]
-    product = not any(sign in name for sign in (" + ", " − ", " if "))
-    bare = op in ("add", "sum") or (op == "sub" and (product or place == 0)) or (op == "mul" and product)
-    return name if operand not in shown or (bare and " if " not in name) else f"({name})"

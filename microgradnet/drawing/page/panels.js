@@ -101,7 +101,7 @@ const panels = (() => {
     const apart = Math.abs(slope - autograd);
     place.replaceChildren(
       element("h2", {}, c.say("difference")),
-      element("p", {}, ...c.tell("difference-text", { node: name }), " ", writing.number(up - down, (x) => writing.fixed(Number(x.toPrecision(5)), 9), "moved"),
+      element("p", {}, ...c.tell("difference-text", { node: name }), " ", writing.number(up - down, writing.precise, "moved"),
         element("span", { class: "aside" }, ` (h = ${writing.fixed(h, 2)})`)),
       element("div", { class: "sums" },
         card.row("", c.say("slope"), ["Δ", ...letters.name(root), "\u2009/\u20092h"], writing.number(slope, show, "difference")),

@@ -63,13 +63,14 @@ const picture = (() => {
     }
   };
 
-  // Keep what is lit in view where the picture is wider than its frame.
+  // Keep what is lit in view where the picture is larger than its frame: a node that was chosen, else the step's own.
   const reveal = (frame, svg) => {
-    const lit = [...svg.querySelectorAll("g.node.active")].at(-1);
-    if (!lit || frame.scrollWidth <= frame.clientWidth) return;
+    const lit = svg.querySelector("g.node.chosen") ?? [...svg.querySelectorAll("g.node.active")].at(-1);
+    if (!lit) return;
     const [box, inside] = [lit.getBoundingClientRect(), frame.getBoundingClientRect()];
-    if (box.left >= inside.left + 16 && box.right <= inside.right - 16) return;
-    frame.scrollLeft += box.left + box.width / 2 - inside.left - inside.width / 2;
+    const away = (from, to, low, high) => (from >= low + 16 && to <= high - 16 ? 0 : (from + to - low - high) / 2);
+    frame.scrollLeft += away(box.left, box.right, inside.left, inside.right);
+    frame.scrollTop += away(box.top, box.bottom, inside.top, inside.bottom);
   };
 
   // The picture as a file: what the style says now becomes attributes, so that any program shows the same.

@@ -6,7 +6,7 @@ Two views of one graph: each operation, with frames around neurons; and each neu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,7 @@ from microgradnet.drawing.page.forms import Form, expanded, form, plain
 from microgradnet.drawing.page.layout import Arrow, Box, Frame, Layout, Point, arrange
 from microgradnet.drawing.page.steps import roles
 from microgradnet.ops import COMPARISONS
-from microgradnet.structure import Neuron, neurons, uses
+from microgradnet.structure import Neuron, layers, neurons, uses
 
 if TYPE_CHECKING:
     from microgradnet.graph import Graph
@@ -31,7 +31,7 @@ HATCH = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<path class="stroke" d="M0 0V6"/></pattern></defs>'
 )
-HEIGHT, CIRCLE, LETTER = 58.0, 88.0, 7.6
+HEIGHT, CIRCLE, LETTER = 56.0, 88.0, 7.3
 LONGEST = 16  # letters of a name in the picture; the tooltip has all
 
 
@@ -131,7 +131,8 @@ def shorten(name: str) -> str:
 def svg(subject: Subject, owner: list[int], *, engine: str | None = None, timeout: float = 30.0) -> str:
     """The picture as an SVG element, in which `owner` says what stands for each node."""
     boxes, arrows, places = _parts(subject, owner)
-    sheet = arrange(boxes, arrows, engine=engine, timeout=timeout)
+    stacks = _stacks(subject, {box.key for box in boxes})
+    sheet = arrange(boxes, arrows, stacks, engine=engine, timeout=timeout)
     margin = 6
     width, height = sheet.width + 2 * margin, sheet.height + 2 * margin
     head = (
@@ -171,16 +172,26 @@ def _parts(subject: Subject, owner: list[int]) -> tuple[list[Box], list[Arrow], 
                 boxes[tail] = _box(subject, o, tail, frame.get(i, "") if own else "", collapsed)
             key = f"e-{o}-{i}-{place}"
             places[key] = (o, i, place)
-            room = 6.4 * len(_letters(subject, i, place)) + 8
+            room = 5.4 * len(_letters(subject, i, place)) + 8
             same = frame.get(o, "") == frame.get(i, "") != ""
             gate = _gate(operands, place, frame, i) if not same else None
-            arrows.append(Arrow(key, tail, f"n-{owner[i]}", room, same, gate))
+            arrows.append(Arrow(key, tail, f"n-{owner[i]}", room, gate))
     return list(boxes.values()), arrows, places
+
+
+def _stacks(subject: Subject, keys: Container[str]) -> list[list[str]]:
+    """The neurons of each layer, and its inputs where they are leaves."""
+    out = []
+    for layer in layers(subject.neurons):
+        inputs = [i for i in layer[0].inputs if type(i) is int and not subject.graph.operations[i]]
+        out += [[neuron.output for neuron in layer], [i for i in inputs if not _repeated(subject, i)]]
+    found = [[f"n-{i}" for i in dict.fromkeys(sorted(stack)) if f"n-{i}" in keys] for stack in out]
+    return [stack for stack in found if len(stack) > 1]
 
 
 def _gate(operands: Sequence[int | float], place: int, frame: dict[int, str], reader: int) -> int | None:
     """Through which gap among the leaves of its frame a node is entered; None where there are none, or too many."""
-    own = [o for o in operands if type(o) is int and frame.get(o) == frame.get(reader) != ""]
+    own = [o for o in operands if type(o) is int and reader in frame and frame.get(o) == frame[reader]]
     if not own or len(operands) > GATES:
         return None
     return sum(type(o) is int and o not in own for o in operands[:place])
@@ -194,8 +205,9 @@ def _box(subject: Subject, i: int, key: str, frame: str, collapsed: bool) -> Box
     if collapsed and i in {neuron.output for neuron in subject.neurons}:
         return Box(key, CIRCLE, CIRCLE, frame)
     name, sign = _title(subject, i)
-    room = LETTER * (len(name) + (len(sign) + 1 if sign else 0)) + 20
-    return Box(key, max(78.0, room), HEIGHT, frame)
+    room = LETTER * (len(name) + (len(sign) + 1 if sign else 0)) + 16
+    numbers = [_number(x, subject) for x in (subject.graph.data[i], subject.gradient[i]) if x is not None]
+    return Box(key, max(66.0, room, *[LETTER * len(number) + 12 for number in numbers]), HEIGHT, frame)
 
 
 def _title(subject: Subject, i: int) -> tuple[str, str]:
@@ -207,7 +219,10 @@ def _title(subject: Subject, i: int) -> tuple[str, str]:
     if not op:
         return shorten(graph.labels[i] or graph.names[i]), ""
     sign = _SIGNS.get(op) or text.operation(op, graph.operands[i], 3)[0].replace("** 2", "( )²")
-    return (shorten(graph.labels[i] or ""), sign) if graph.labels[i] else (sign, "")
+    name = shorten(graph.labels[i] or graph.names[i])
+    if graph.labels[i] or not (sign.isalpha() or sign.startswith(op)):
+        return name, sign
+    return name + (sign.removeprefix(op) if sign.startswith(op) else ""), ""
 
 
 _SIGNS = {"dot": "Σ", "sum": "Σ"}
@@ -228,11 +243,13 @@ def _letters(subject: Subject, reader: int, place: int) -> str:
         return number
     if "\n" in rest or len(rest) > 14:
         return ""
+    if factor != 1 and any(sign in rest for sign in (" + ", " − ", " if ")) and not rest.endswith(")"):
+        rest = f"({rest})"
     return rest if factor == 1 else f"−{rest}" if factor == -1 else f"{number} {rest}"
 
 
 def _name(subject: Subject, i: int) -> str:
-    return f"({subject.shown[i]})" if i in subject.shown else shorten(subject.graph.labels[i] or subject.graph.names[i])
+    return subject.shown.get(i) or shorten(subject.graph.labels[i] or subject.graph.names[i])
 
 
 # --- as SVG -------------------------------------------------------------------------------------------------------
@@ -265,7 +282,7 @@ def _node(subject: Subject, key: str, frame: Frame, owner: list[int]) -> str:
     parts = [
         f'<g {attributes} aria-label="{escape(tooltip, quote=True)}"><title>{escape(tooltip)}</title>',
         f'<rect class="box" {shape}/><rect class="hatch" {shape}/>',
-        title + _spans(name, i in subject.shown or not (graph.labels[i] or not graph.operations[i])) + "</text>",
+        title + (_letter_spans(name) if i in subject.shown else _spans(name)) + "</text>",
     ]
     if sign and not neuron:
         parts.append(f'<text class="sign" x="{x + width - 9:g}" y="{top:g}" text-anchor="end">{escape(sign)}</text>')
@@ -283,8 +300,8 @@ def _node(subject: Subject, key: str, frame: Frame, owner: list[int]) -> str:
     return "".join(parts) + "</g>"
 
 
-def _spans(name: str, formula: bool) -> str:
-    stem, index = (name, "") if formula else pieces(name)
+def _spans(name: str) -> str:
+    stem, index = pieces(name)
     if not index:
         return escape(stem)
     return f'{escape(stem)}<tspan class="index" dy="3">{escape(index)}</tspan>'
@@ -294,7 +311,7 @@ def _letter_spans(letters: str) -> str:
     """Letters with their indices lowered: `σ′(s1)`."""
     out, word = [], ""
     for c in letters + " ":
-        if c.isalnum() or c == "_":
+        if c == "_" or (c.isalnum() and c not in "⁰¹²³⁴⁵⁶⁷⁸⁹"):
             word += c
             continue
         stem, index = pieces(word)

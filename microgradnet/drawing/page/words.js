@@ -27,7 +27,7 @@ const lettersOf = (model, dictionary, show) => {
 
   // A text made of names and signs, such as y - ypred, each name with its index.
   const spread = (text) =>
-    (text.match(/[\p{L}\p{N}_]+|[^\p{L}\p{N}_]+/gu) ?? []).map((word) => (/^\p{L}/u.test(word) ? writing.name(word) : word));
+    (text.match(/[\p{L}\p{Nd}_]+|[^\p{L}\p{Nd}_]+/gu) ?? []).map((word) => (/^\p{L}/u.test(word) ? writing.name(word) : word));
 
   // How a node is called in a formula: [nodes, whether it is a sum or so and may need brackets].
   const node = (i) => (shown[i] && !model.labelled[i] ? [spread(shown[i]), / [+\u2212] | if /u.test(shown[i]) ? "formula" : "product"] : [[writing.name(names[i])], ""]);

@@ -49,6 +49,9 @@ const writing = (() => {
     return shown.replaceAll("-", MINUS);
   };
 
+  // Five digits, however small it is.
+  const precise = (x) => (Math.abs(x) < 0.01 ? x.toExponential(4) : x.toPrecision(5)).replace("e+", "e").replaceAll("-", MINUS);
+
   // All of a number, so that it reads back as it is.
   const full = (x) => (Object.is(x, -0) ? "-0" : String(x));
 
@@ -124,5 +127,5 @@ const writing = (() => {
       .map((c) => (c.codePointAt(0) >= OPERAND ? operand(c.codePointAt(0) - OPERAND) : c === RESULT ? result() : c))
       .join("");
 
-  return Object.freeze({ OPERAND, cut, fixed, formula, full, line, name, number, pieces, short });
+  return Object.freeze({ OPERAND, cut, fixed, formula, full, line, name, number, pieces, precise, short });
 })();
