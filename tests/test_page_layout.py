@@ -85,7 +85,11 @@ def test_networks_of_any_shape(inputs: int, sizes: list[int]) -> None:
                 Frame(x, y, 0, 0), Frame(box.x - near, box.y - near, box.width + 2 * near, box.height + 2 * near)
             )
         assert curve[-1] != tip  # or its head would point nowhere
-    assert len({frame.x for frame in sheet.frames.values()}) == len(sizes)
+    reached, columns = -1.0, 0
+    for frame in sorted(sheet.frames.values(), key=lambda frame: frame.x):  # those of one layer stand below each other
+        columns += frame.x > reached
+        reached = max(reached, frame.x + frame.width)
+    assert columns == len(sizes)
     assert len(graph) == len(sheet.boxes)
 
 

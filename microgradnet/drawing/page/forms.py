@@ -89,7 +89,8 @@ def form(op: str, operands: Sequence[int | float]) -> Form:
             prime = slope
         marks.append(None if prime is None else _mark(prime))
     fitting = [t if t and len(t) <= LONGEST else None for t in written]
-    slopes_in_latex = [t and _written(slope, TEMPLATES_IN_LATEX) for t, slope in zip(fitting, slopes, strict=True)]
+    slopes_in_latex = [None if slope is None or t is None else _written(slope, TEMPLATES_IN_LATEX)
+                       for t, slope in zip(fitting, slopes, strict=True)]  # fmt: skip
     latex = {"value": in_latex, "slopes": slopes_in_latex}
     return {"value": value, "slopes": fitting, "marks": marks, "latex": latex}
 

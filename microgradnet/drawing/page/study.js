@@ -69,10 +69,13 @@ const study = (() => {
     if (place.hidden) return;
     const { letters, root, chosen, ways: found } = c;
     const round = c.rounded ? engine.short : engine.exact;
-    const fill = { root: element("span", {}, ...letters.name(root)), node: element("span", {}, ...letters.name(chosen)), n: found.count.toLocaleString(c.language), edges: String(found.edges.length) };
-    const parts = [element("h2", {}, ...c.tell("ways", fill))];
-    if (!found.count) parts.push(element("p", {}, ...c.tell("no-way", fill)));
-    else if (found.count > MOST) parts.push(element("p", {}, ...c.tell("many-ways", fill)));
+    const told = (key) => c.tell(key, { // its elements are new each time: one element stands in one sentence only
+      root: element("span", {}, ...letters.name(root)), node: element("span", {}, ...letters.name(chosen)),
+      n: found.count.toLocaleString(c.language), edges: String(found.edges.length),
+    });
+    const parts = [element("h2", {}, ...told("ways"))];
+    if (!found.count) parts.push(element("p", {}, ...told("no-way")));
+    else if (found.count > MOST) parts.push(element("p", {}, ...told("many-ways")));
     else {
       const listed = chosen === root ? [[]] : paths(found, root, chosen);
       const products = listed.map((path, k) => {
