@@ -37,6 +37,8 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             if os.path.exists(new):
                 os.remove(new)
             raise
+    except InputError:  # of mode_of, which has said it all
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{os.fspath(path)}: cannot be written: {reason}") from error

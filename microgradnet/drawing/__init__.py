@@ -77,7 +77,7 @@ def draw(
         timeout: the longest that the engine may take, in seconds.
 
     Raises:
-        TypeError: `value` is neither one Value nor a Module.
+        TypeError: `value` is neither one Value nor a Module, or an argument is of another kind.
         InputError: `wrt` is not in the graph, no label begins so, a network has no layers, or an argument is out of
             range. An engine that is missing or too slow is told when the picture is made, by `Drawing.svg` …
 
@@ -102,7 +102,7 @@ def draw(
     if inputs is not None or gradients:
         raise InputError("inputs= and gradients= are of the picture of a network; give a Module, or view='network'")
     graph = Graph(value)
-    sketch, told = _sketched(graph, wrt, collapse, limit, digits, orientation, scheme, language)
+    sketch, told = _sketched(graph, wrt, _wish(collapse), limit, digits, orientation, scheme, language)
     return Drawing(digraph(sketch), _Made(told, sketch.title, sketch.words, engine, timeout, sketch, graph, digits))
 
 
@@ -117,12 +117,27 @@ def _check(digits: int, limit: int, timeout: float, **chosen: str) -> None:
     for name, given in chosen.items():
         if not isinstance(given, str) or given not in known[name]:
             raise InputError(f"{name} is {given!r:.60}; it must be {allowed[name]}")
-    if not 0 <= digits <= 17:
+    if digits.__class__ is not int or not 0 <= digits <= 17:
         raise InputError(f"digits is {digits!r}; it must be from 0 to 17")
+    for name, number, what in (("limit", limit, "a number of boxes"), ("timeout", timeout, "a number of seconds")):
+        if not isinstance(number, (int, float)):
+            raise TypeError(f"{name} must be {what}, got {type(number).__name__}")
     if not limit >= 1:
         raise InputError(f"limit is {limit!r}; it must be at least 1 box")
     if not timeout > 0:
         raise InputError(f"timeout is {timeout!r}; it must be a positive number of seconds")
+
+
+def _wish(collapse: str | Iterable[str] | None) -> str | tuple[str, ...] | None:
+    """`collapse` as given, several prefixes as a tuple."""
+    if collapse is None:
+        return None
+    several = (collapse,) if isinstance(collapse, str) else tuple(collapse) if isinstance(collapse, Iterable) else None
+    if several is None or not all(isinstance(prefix, str) for prefix in several):
+        raise TypeError("collapse must be 'neuron', 'layer', the beginning of labels, or a list of such beginnings")
+    if not all(several) or not several:
+        raise InputError(f"collapse is {collapse!r:.60}; give 'neuron', 'layer' or a beginning of labels")
+    return collapse if isinstance(collapse, str) else several
 
 
 class _Made(NamedTuple):

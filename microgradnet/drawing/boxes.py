@@ -44,7 +44,7 @@ class _Subject(NamedTuple):
     chosen: Partition
     grads: list[float | None]  # None for a Condition
     uses: list[_Use]
-    counts: dict[int, int]  # uses in the picture, by tail
+    counts: dict[int, int]  # uses in the picture of what reads nothing, by tail
     frames: dict[int, str]  # of boxes
     letters: dict[int, list[str]]  # local derivatives by node
     words: Mapping[str, Any]
@@ -63,8 +63,10 @@ def parts_of(
     frames, inside = _frames(part, chosen, words)
     uses = _uses(part, chosen, grads)
     counts: dict[int, int] = {}
+    reading = {use.head for use in uses}  # a group that ends with a leaf may read others
     for use in uses:
-        counts[use.tail] = counts.get(use.tail, 0) + 1
+        if use.tail not in reading:
+            counts[use.tail] = counts.get(use.tail, 0) + 1
     letters = {i: slopes(part.graph, i) for i in {use.head for use in uses if use.place is not None}}
     subject = _Subject(part, chosen, grads, uses, counts, inside, letters, words, digits)
     boxes = list(_boxes(subject))

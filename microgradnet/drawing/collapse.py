@@ -254,9 +254,10 @@ def _stretches(part: Part, found: Partition) -> Partition:
                 kinds[head] = "stretch"
     owner = [h if h == HIDDEN else _find(joined, h) for h in owner]
     only = _only(part, owner, computed=False)
-    for i in part.kept:
-        if not graph.operations[i] and owner[i] == i and kinds.get(only[i]) == "stretch":
-            owner[i] = only[i]
+    moved = {
+        i: only[i] for i in part.kept if owner[i] == i and not graph.operations[i] and kinds.get(only[i]) == "stretch"
+    }
+    owner = [moved.get(h, h) for h in owner]
     return _tidy(Partition(owner, kinds, (*found.steps, "stretch")))
 
 

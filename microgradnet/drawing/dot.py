@@ -65,7 +65,9 @@ def digraph(sketch: Sketch) -> graphviz.Digraph:
 
 def _caption(dot: Any, sketch: Sketch) -> None:
     colours = SCHEMES[sketch.scheme]
-    lines = "".join(text.in_label(line) + "\\l" for line in (*sketch.notices, *sketch.legend))
+    lines = "".join(
+        text.in_label(line) + "\\l" for line in (*sketch.notices, *(() if sketch.warned else sketch.legend))
+    )
     if lines:
         colour = colours["warning"] if sketch.warned else colours["ink"] if sketch.notices else colours["pale"]
         place, size = ("t", "13") if sketch.notices else ("b", "11")

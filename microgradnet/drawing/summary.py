@@ -88,8 +88,9 @@ def summary(
             continue
         data = spread([float(graph.data[i]) for i in places])
         slopes = spread([g for i in places if (g := grads[i]) is not None])
-        first = words[title][1] if title and len(places) > 1 else words[title][0] if title else words["data"]
-        for name, told in ((first, data), (words["their grad" if title else "grad"], slopes)):
+        several = int(len(places) > 1)
+        names = (words[title][several], words["their grad"][several]) if title else (words["data"], words["grad"])
+        for name, told in zip(names, (data, slopes), strict=True):
             if told.n:
                 lines.append(f"{name} {_short(told, shown)}" + _norm(told, shown, words, norms))
                 tooltip += [f"{name} {_long(told)}", *([f"{words['norm']} {told.norm!r}"] if told.n > 1 else [])]

@@ -104,7 +104,8 @@ class Explanation:
 
     def json(self, indent: int | None = 2) -> str:
         """The data as JSON; a nan or an infinity, which JSON lacks, is the string "nan", "inf" or "-inf"."""
-        return json.dumps(plain(self.data()), indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(self.data()), indent=indent, ensure_ascii=False, allow_nan=False)
+        return text.encode(errors="backslashreplace").decode()  # half a letter, which no file can hold, as an escape
 
     def _repr_markdown_(self) -> str:
         return self.markdown()

@@ -74,7 +74,7 @@ def assemble(graph: Graph, settings: Settings, closed_form: Mapping[str, float |
     parts = {
         "language": settings.language or "en",
         "title": escape(visible(graph.names[-1])),
-        "heading": _spoken(_heading(visible(graph.labels[-1] or graph.names[-1])), spoken),
+        "heading": _spoken(_heading(_root_name(subject)), spoken),
         "style": _file("page.css") + _file("picture.css"),
         "words": escape(", ".join(data["names"][:40])),
         "svg": views[0].svg,
@@ -99,6 +99,12 @@ def _spoken(page: str, words: Mapping[str, Any]) -> str:
     """The template with the words of one language put in: what is seen without JavaScript."""
     page = re.sub(r'data-w="([a-z-]+)">(?=</)', lambda found: f"{found[0]}{escape(words[found[1]])}", page)
     return re.sub(r'data-w-label="([a-z-]+)"', lambda found: f'{found[0]} aria-label="{escape(words[found[1]])}"', page)
+
+
+def _root_name(subject: Subject) -> str:
+    """The result's label; without one the expression that it is, where that is short, else its name."""
+    root = len(subject.graph) - 1
+    return visible(subject.graph.labels[root] or subject.shown.get(root) or subject.graph.names[root])
 
 
 def _heading(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from microgradnet.algebra import rebuild, simplify
 from microgradnet.dialects import LATEX, READING
+from microgradnet.display import visible
 from microgradnet.notation import POWERS, SYMBOLS, Dialect, Symbol, operation, short_number, write
 from microgradnet.ops import COMPARISONS, TABLE, row_of
 
@@ -213,7 +214,7 @@ def expanded(graph: Graph, forms: Sequence[Form | None], most: int = 18) -> dict
         nodes = [o for o in operands if type(o) is int]
         if label or written is None or not all(o in shown or graph.labels[o] or not graph.operations[o] for o in nodes):
             continue
-        names = [shown.get(o) or graph.labels[o] or graph.names[o] if type(o) is int else "" for o in operands]
+        names = [shown.get(o) or visible(graph.names[o]) if type(o) is int else "" for o in operands]
         text = plain(written["value"], names)
         if len(text) <= most and "\n" not in text:
             shown[i] = text

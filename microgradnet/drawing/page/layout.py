@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from microgradnet.drawing.render import lay_out
+from microgradnet.drawing.render import CURES, find_engine, lay_out
+from microgradnet.errors import InputError
 
 __all__ = ["Arrow", "Box", "Frame", "Layout", "arrange"]
 
@@ -32,6 +33,7 @@ class Box(NamedTuple):
     width: float
     height: float
     frame: str = ""
+    round: bool = False
 
 
 class Arrow(NamedTuple):
@@ -176,7 +178,7 @@ def _dot(boxes: list[Box], arrows: list[Arrow], stacks: Iterable[Sequence[str]],
     ]
     framed: dict[str, list[str]] = {}
     for box in boxes:
-        size = f"width={box.width / 72:.4f} height={box.height / 72:.4f}"
+        size = f"width={box.width / 72:.4f} height={box.height / 72:.4f}{' shape=ellipse' * box.round}"
         framed.setdefault(box.frame, []).append(f"{names[box.key]} [{size}]")
     for frame, members in framed.items():  # engines go from the bottom up in a frame, outside from the top down
         inside = [f'subgraph "cluster_{frame}" {{ margin={MARGIN}', *members[::-1], *chains.get(frame, ()), "}"]
@@ -189,7 +191,10 @@ def _dot(boxes: list[Box], arrows: list[Arrow], stacks: Iterable[Sequence[str]],
 
 def _asked(dot: str, boxes: list[Box], arrows: list[Arrow], engine: str | None, timeout: float) -> Layout:
     """What the engine answers, in pixels, y downwards."""
-    answer = json.loads(lay_out(dot, "json0", engine=engine, timeout=timeout))
+    try:
+        answer = json.loads(lay_out(dot, "json0", engine=engine, timeout=timeout))
+    except json.JSONDecodeError:
+        raise InputError(f"{find_engine(engine)} answered in no JSON, which the page needs; {CURES}") from None
     left, bottom, right, top = _numbers(answer["bb"])
     found: dict[str, Any] = {item["name"]: item for item in answer.get("objects", ())}
 

@@ -203,7 +203,7 @@ def _repeated(subject: Subject, i: int) -> bool:
 
 def _box(subject: Subject, i: int, key: str, frame: str, collapsed: bool) -> Box:
     if collapsed and i in {neuron.output for neuron in subject.neurons}:
-        return Box(key, CIRCLE, CIRCLE, frame)
+        return Box(key, CIRCLE, CIRCLE, frame, round=True)
     name, sign = _title(subject, i)
     room = LETTER * (len(name) + (len(sign) + 1 if sign else 0)) + 16
     numbers = [_number(x, subject) for x in (subject.graph.data[i], subject.gradient[i]) if x is not None]

@@ -50,7 +50,7 @@ const writing = (() => {
   };
 
   // Five digits, however small it is.
-  const precise = (x) => (Math.abs(x) < 0.01 ? x.toExponential(4) : x.toPrecision(5)).replace("e+", "e").replaceAll("-", MINUS);
+  const precise = (x) => (x === 0 || !Number.isFinite(x) ? fixed(x, 4) : (Math.abs(x) < 0.01 ? x.toExponential(4) : x.toPrecision(5)).replace("e+", "e").replaceAll("-", MINUS));
 
   // All of a number, so that it reads back as it is.
   const full = (x) => (Object.is(x, -0) ? "-0" : String(x));
