@@ -180,9 +180,10 @@ def _sketched(
     chosen = partition(part, collapse, limit)
     grads = gradients(graph)
     boxes, arrows, frames = parts_of(part, chosen, grads, words, digits)
-    warned = not any(grads)
+    computed = [grad for grad, operation in zip(grads, graph.operations, strict=True) if operation]
+    warned = not any(computed or grads)
     name = shorten(graph.names[-1])
-    notices = [words["not run"]] if warned else []
+    notices = [words["stale" if any(grads) else "not run"]] if warned else []
     if targets:
         shown = [shorten(graph.names[i], 20) for i in targets]
         notices.append(

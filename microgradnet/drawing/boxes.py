@@ -108,7 +108,8 @@ def _frames(part: Part, chosen: Partition, words: Mapping[str, Any]) -> tuple[li
 def _uses(part: Part, chosen: Partition, grads: Sequence[float | None]) -> list[_Use]:
     graph, owner, kinds = part.graph, chosen.owner, chosen.kinds
     found: list[_Use] = []
-    together: dict[tuple[int, int], list[_Use]] = {}
+    together: dict[tuple[int, int], list[float | None]] = {}  # what is sent along all of them
+    first: dict[tuple[int, int], tuple[int, float | None]] = {}  # place and partial
     for i in part.kept:
         head, operands = owner[i], graph.operands[i]
         if not any(o.__class__ is int and owner[o] not in (HIDDEN, head) for o in operands):
@@ -120,19 +121,22 @@ def _uses(part: Part, chosen: Partition, grads: Sequence[float | None]) -> list[
             if o.__class__ is not int or (tail := owner[o]) in (HIDDEN, head):
                 continue
             sent = None if partial is None or upstream is None else partial * upstream
-            use = _Use(tail, head, place, 1, partial, sent, sign(sent))
-            if head in kinds or tail in kinds:
-                together.setdefault((tail, head), []).append(use)
+            if head not in kinds and tail not in kinds:
+                found.append(_Use(tail, head, place, 1, partial, sent, sign(sent)))
+            elif (several := together.get((tail, head))) is not None:
+                several.append(sent)
             else:
-                found.append(use)
+                together[tail, head], first[tail, head] = [sent], (place, partial)
     for (tail, head), several in together.items():
         if head not in kinds and len(several) == 1:
-            found += several
+            place, partial = first[tail, head]
+            found.append(_Use(tail, head, place, 1, partial, several[0], sign(several[0])))
             continue
-        numbers = [use.sent for use in several if use.sent is not None]
+        numbers = [x for x in several if x is not None]
         size = abs(numbers[0]) if len(numbers) == 1 else math.hypot(*numbers)
-        signs = {use.sign for use in several} - {"zero"} or {"zero"}
-        told = "broken" if "broken" in signs else signs.pop() if len(signs) == 1 else "mixed"
+        told = sign(size)  # of a norm: positive, unless it is zero or broken
+        if told == "positive":
+            told = "positive" if min(numbers) >= 0 else "negative" if max(numbers) <= 0 else "mixed"
         found.append(_Use(tail, head, None, len(several), None, size if numbers else None, told))
     return sorted(found, key=lambda use: (use.head, HIDDEN if use.place is None else use.place, use.tail))
 
@@ -152,7 +156,7 @@ def _arrow(subject: _Subject, use: _Use) -> Arrow:
         told = f"∂{names[use.head]}/∂{names[use.tail]}{f' = {letters}' if letters else ''}"
         lines += [told, f"{words['local']} {use.partial!r}", f"{words['sent']} {use.sent!r}"]
     there = use.partial is not None if use.place is not None else use.sent is not None
-    label = f"{text.grouped(use.n, words)}×" if use.place is None and use.n > 1 else ""
+    label = counted(use.n, "uses", words) if use.place is None and use.n > 1 else ""
     key = f"e-{use.tail}-{use.head}" + ("" if use.place is None else f"-{use.place}")
     slot = "" if use.head in subject.chosen.kinds or use.place is None else f"p{use.place}"
     size = abs(use.sent) if use.sent is not None and math.isfinite(use.sent) else 0.0

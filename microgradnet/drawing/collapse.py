@@ -88,7 +88,7 @@ def partition(part: Part, collapse: str | Sequence[str] | None, limit: int) -> P
         wishes = [_layers] if named == "neuron" else []
     else:
         found, wishes = _labels(part, [collapse] if isinstance(collapse, str) else collapse), []
-    for wish in wishes:
+    for wish in wishes if _outside(part) <= limit else []:  # else neither would fit
         if len(found.boxes()) > limit:
             found = wish(part)
     if len(found.boxes()) <= limit:
@@ -105,18 +105,43 @@ def partition(part: Part, collapse: str | Sequence[str] | None, limit: int) -> P
 
 
 def _neurons(part: Part) -> Partition:
-    found = whole(part)
-    for neuron in part.neurons:
-        _join(found, [i for i in neuron.members if found.owner[i] != HIDDEN], "neuron")
-    return found._replace(steps=("neuron",))
+    return _boxed(part, [[neuron] for neuron in part.neurons], "neuron")
 
 
 def _layers(part: Part) -> Partition:
+    return _boxed(part, layers(part.neurons), "layer")
+
+
+def _outside(part: Part) -> int:
+    """How many operations belong to no neuron."""
+    inside = {i for neuron in part.neurons for i in neuron.members}
+    return sum(i not in inside for i in part.kept if part.graph.operations[i])
+
+
+def _boxed(part: Part, groups: list[list[Neuron]], step: str) -> Partition:
+    """Each group one box; those of the same weights together, with these weights, as they are one neuron or layer that
+    was asked several times, once per sample.
+
+    They must also be computed alike: of a network that reads its own output, each round stays a box of its own, or
+    arrows would run in circles.
+    """
     found = whole(part)
-    for layer in layers(part.neurons):
-        members = [i for neuron in layer for i in neuron.members if found.owner[i] != HIDDEN]
-        _join(found, members, "layer" if len(layer) > 1 else "neuron")
-    return found._replace(steps=("layer",))
+    weights = Counter(weight for neuron in part.neurons for weight in neuron.weights[:1])
+    shared = max(weights.values(), default=0) > 1
+    colours = _colours(part, found) if shared else []
+    same: dict[object, list[Neuron]] = {}
+    for group in groups:
+        key: object = group[0].output
+        if shared and all(neuron.weights for neuron in group):
+            key = tuple([(neuron.weights, neuron.bias, colours[neuron.output]) for neuron in group])
+        same.setdefault(key, []).extend(group)
+    for boxed in same.values():
+        inside = {i for neuron in boxed for i in neuron.members if found.owner[i] != HIDDEN}
+        if shared:
+            own = {i for neuron in boxed for i in (*neuron.weights, neuron.bias) if i is not None}
+            inside |= {i for i in own if found.owner[i] != HIDDEN and inside.issuperset(part.readers[i])}
+        _join(found, sorted(inside), "layer" if step == "layer" and len({n.weights for n in boxed}) > 1 else "neuron")
+    return found._replace(steps=(step,))
 
 
 def _join(found: Partition, members: list[int], kind: str) -> None:

@@ -72,7 +72,10 @@ def summary(
     if not computed:
         about, leaves, parameters = list(members), [], []
 
-    counts = [counted(len(outputs), "neurons", words)] if len(outputs) > 1 else []
+    distinct = len({(n.weights, n.bias) for n in part.neurons if n.output in inside}) if len(outputs) > 1 else 0
+    rounds = len(outputs) // distinct if distinct else 1
+    counts = [counted(distinct, "neurons", words)] if distinct > 1 else []
+    counts += [words["times"].format(counted(rounds, "rounds", words))] if rounds > 1 else []
     counts += [counted(len(some), noun, words) for some, noun in
                ((parameters, "parameters"), (leaves, "leaves"), (computed, "operations")) if some]  # fmt: skip
     lines = [", ".join(counts)] if counts else []
@@ -89,7 +92,7 @@ def summary(
         data = spread([float(graph.data[i]) for i in places])
         slopes = spread([g for i in places if (g := grads[i]) is not None])
         several = int(len(places) > 1)
-        names = (words[title][several], words["their grad"][several]) if title else (words["data"], words["grad"])
+        names = (words["of"][title][several], words["their grad"][several]) if title else (words["data"], words["grad"])
         for name, told in zip(names, (data, slopes), strict=True):
             if told.n:
                 lines.append(f"{name} {_short(told, shown)}" + _norm(told, shown, words, norms))
@@ -125,7 +128,7 @@ def _sign(told: Spread) -> str:
 
 
 def _operations(part: Part, computed: Sequence[int], words: Mapping[str, Any]) -> str:
-    counts = Counter(map(part.graph.operations.__getitem__, computed))
+    counts = Counter(part.graph.operations[i].replace("pow_const", "pow") for i in computed)
     most = [f"{text.grouped(n, words)} {op}" for op, n in counts.most_common(4)]
     return ", ".join(most[:3]) + (" …" if len(most) > 3 else "")
 
