@@ -91,6 +91,7 @@ def assignments(option: str, texts: Iterable[str], example: str) -> Iterator[tup
 
 
 def numbers_of(option: str, text: str, example: str) -> Iterator[tuple[str, float]]:
+    """(name, number) of each `name=number` between commas; InputError for what is no finite number."""
     for name, value in assignments(option, parts(text), example):
         number = as_number(value)
         if number is None or not math.isfinite(number):

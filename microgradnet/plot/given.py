@@ -48,6 +48,7 @@ def _run(losses: Any) -> Run:
 
 
 def number_of(thing: Any, what: str) -> float:
+    """The float that a number is, or a Value holds; TypeError, naming `what`, for everything else."""
     if isinstance(thing, Value):
         return thing.data
     if isinstance(thing, (str, bytes)) or not hasattr(thing, "__float__"):
@@ -56,6 +57,7 @@ def number_of(thing: Any, what: str) -> float:
 
 
 def named(usual: list[str], given: Sequence[str] | None, what: str, of: str) -> list[str]:
+    """The names given, else the usual ones; InputError where there are too few or too many for each `of`."""
     if given is None:
         return usual
     if isinstance(given, str) or len(given) != len(usual):
@@ -64,6 +66,7 @@ def named(usual: list[str], given: Sequence[str] | None, what: str, of: str) -> 
 
 
 def whole(what: str, given: Any, least: int, most: int) -> int:
+    """A whole number from `least` to `most`; TypeError or InputError, naming `what`, for another."""
     try:
         number = index(given)
     except TypeError:
@@ -131,6 +134,7 @@ def kinds_of(found: list[float], n_outputs: int) -> list[float]:
 
 
 def middle_of(kinds: list[float]) -> float:
+    """The answer halfway between the classes; of one class alone, between it and its usual opposite."""
     return (kinds[0] + kinds[-1]) / 2 if len(kinds) > 1 else 0.0 if kinds[0] < 0 else 0.5
 
 
@@ -158,6 +162,7 @@ def answers_of(model: Any, rows: list[list[float]]) -> list[list[float]]:
 
 
 def limits(lo: Any, hi: Any) -> tuple[float, float]:
+    """The two ends of an interval as floats; InputError where the first is not below the second, or one not finite."""
     low, high = number_of(lo, "lo"), number_of(hi, "hi")
     if not (low < high and math.isfinite(high - low)):
         raise InputError(f"function: lo is {low:g} and hi is {high:g}; lo must be below hi, both finite")
