@@ -221,7 +221,7 @@ def dropped(a: Node, axes: Iterable[int]) -> Node:
         view(a, ("slice", tuple(0 if i in without else (0, size, 1) for i, size in enumerate(a.shape))))
         if without
         else a
-    )  # noqa: E501
+    )
 
 
 def expand(a: Node, shape: Shape) -> Node:

@@ -56,7 +56,7 @@ class Product:
             Product((*self.factors, other), self.times)
             if isinstance(other, Dim)
             else Product(self.factors, self.times * other)
-        )  # noqa: E501
+        )
 
     __rmul__ = __mul__
 
