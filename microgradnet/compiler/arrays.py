@@ -144,6 +144,8 @@ def _mul(a: Node, b: Node) -> Node | None:
                     return elementwise("mul", number(product), rest)
     if a.op == "neg" and b.op == "neg":
         return elementwise("mul", a.operands[0], b.operands[0])
+    if b.number is not None and a.number is None:
+        return elementwise("mul", b, a)
     return None
 
 
@@ -152,8 +154,8 @@ def _neg(x: Node) -> Node | None:
         return x.operands[0]
     if x.op == "sub":
         return elementwise("sub", x.operands[1], x.operands[0])
-    if x.op == "mul" and (x.operands[0].number is not None or x.operands[1].number is not None):
-        return elementwise("mul", number(-1.0), x)
+    if x.op == "mul" and x.operands[0].number is not None:
+        return elementwise("mul", number(-x.operands[0].number), x.operands[1])
     return None
 
 
@@ -190,23 +192,41 @@ def view(a: Node, *steps: Step) -> Node:
     """The array after these steps; a view of a view is one view, steps that change nothing drop out."""
     if a.op == "view":
         a, steps = a.operands[0], (*a.detail, *steps)
-    shape, kept = a.shape, []
+    shape = a.shape
+    kept: list[tuple[Step, Shape]] = []  # with the shape before
     for step in steps:
         after = shape_of_steps(shape, [step])
-        idle = (
-            (step[0] == "reshape" and after == shape)
-            or (step[0] == "slice" and after == shape and all(e[2] == 1 for e in step[1]))
-            or (step[0] == "transpose" and list(step[1]) == list(range(len(shape))))
-            or (step[0] == "insert" and not step[1])
-        )
-        if not idle:
-            kept.append(step)
+        if kept and step[0] == "reshape" and kept[-1][0][0] == "reshape":
+            _, shape = kept.pop()
+        if kept and _undoes(step, *kept[-1], after):
+            kept.pop()
+        elif not _idle(step, shape, after):
+            kept.append((step, shape))
         shape = after
     if not kept:
         return a
     if a.op == "number" or (a.op == "expand" and a.operands[0].shape == ()):
         return expand(a if a.op == "number" else a.operands[0], shape)
-    return Node("view", (a,), shape, tuple(kept))
+    return Node("view", (a,), shape, tuple(step for step, _ in kept))
+
+
+def _idle(step: Step, before: Shape, after: Shape) -> bool:
+    """Whether a step changes nothing."""
+    kind, how = step
+    if kind == "slice":
+        return after == before and all(e[2] == 1 for e in how)
+    if kind == "transpose":
+        return list(how) == list(range(len(before)))
+    return (kind == "reshape" and after == before) or (kind == "insert" and not how)
+
+
+def _undoes(step: Step, last: Step, before: Shape, after: Shape) -> bool:
+    """Whether a slice drops the very axes that the last step inserted, and nothing else."""
+    if last[0] != "insert" or step[0] != "slice" or before != after:
+        return False
+    return all(
+        (i in last[1]) == (e.__class__ is int) and (e.__class__ is int or e[2] == 1) for i, e in enumerate(step[1])
+    )
 
 
 def inserted(a: Node, axes: Iterable[int]) -> Node:
