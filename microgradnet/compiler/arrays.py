@@ -262,6 +262,14 @@ def total(a: Node, axes: Sequence[int]) -> Node:
     if not axes:
         return a
     shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
+    if a.op == "view" and len(axes) == len(a.shape) and a.detail[-1][0] in ("transpose", "reshape"):
+        straight = view(a.operands[0], *a.detail[:-1])  # the sum of everything, however it lies
+        return total(straight, range(len(straight.shape)))
+    if a.op == "view" and a.detail[-1][0] == "transpose":
+        order = a.detail[-1][1]
+        kept = [order[i] for i in range(len(order)) if i not in axes]
+        if kept == sorted(kept):
+            return total(view(a.operands[0], *a.detail[:-1]), [order[i] for i in axes])
     if a.op == "expand":
         inner = a.operands[0]
         if inner.shape == ():
@@ -292,8 +300,8 @@ def contract(a: Node, b: Node, letters: str) -> Node:
     left, right, result = parts_of(letters)
     shape = contracted(a.shape, b.shape, letters)
     sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
-    a, left = _unrepeated(a, left)
-    b, right = _unrepeated(b, right)
+    a, left = _straightened(*_unrepeated(a, left))
+    b, right = _straightened(*_unrepeated(b, right))
     summed = [letter for letter in sizes if letter not in result]
     count = prod(sizes[letter] for letter in summed if letter not in left + right)
     a, left = _summed_out(a, left, [c for c in summed if c not in right])
@@ -317,6 +325,14 @@ def _unrepeated(a: Node, letters: str) -> tuple[Node, str]:
         return inner, ""
     repeated = [i for i, size in enumerate(inner.shape) if size == 1 and a.shape[i] != 1]
     return dropped(inner, repeated), "".join(c for i, c in enumerate(letters) if i not in repeated)
+
+
+def _straightened(a: Node, letters: str) -> tuple[Node, str]:
+    """Without a transpose at the end of a view: the letters say which axis is which."""
+    if a.op != "view" or a.detail[-1][0] != "transpose":
+        return a, letters
+    axes = a.detail[-1][1]
+    return view(a.operands[0], *a.detail[:-1]), "".join(letters[axes.index(i)] for i in range(len(axes)))
 
 
 def _summed_out(a: Node, letters: str, summed: Sequence[str]) -> tuple[Node, str]:

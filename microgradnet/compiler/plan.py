@@ -38,12 +38,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradnet.compiler.sizes import Scaled, Size, at
+from microgradnet.compiler.sizes import Dim, Scaled, Size, at, count
 from microgradnet.ops import COMPARISONS, TABLE
 
 __all__ = [
@@ -216,13 +215,13 @@ def shape_of_steps(shape: Shape, steps: Iterable[Step]) -> Shape:
     """
     for kind, how in steps:
         if kind == "reshape":
-            if prod(how) != prod(shape):
+            if count(tuple(how)) != count(shape):
                 raise TypeError(f"an array of shape {_shown(shape)} has no shape {_shown(how)}")
             shape = tuple(how)
         elif kind == "slice":
             if len(how) != len(shape):
                 raise TypeError(f"{len(how)} entries for an array of shape {_shown(shape)}")
-            shape = tuple(-(-(e[1] - e[0]) // e[2]) if e[2] != 1 else e[1] - e[0] for e in how if isinstance(e, tuple))
+            shape = tuple(_length(*entry) for entry in how if isinstance(entry, tuple))
         elif kind == "transpose":
             if sorted(how) != list(range(len(shape))):
                 raise TypeError(f"axes {how} for an array of shape {_shown(shape)}")
@@ -237,6 +236,25 @@ def shape_of_steps(shape: Shape, steps: Iterable[Step]) -> Shape:
         else:
             raise TypeError(f"unknown step {kind!r}")
     return shape
+
+
+def _length(start: Size, stop: Size, step: Size) -> Size:
+    """How many elements a slice has."""
+    length = stop - start
+    if step == 1:
+        return length
+    if isinstance(length, Dim) or isinstance(step, Dim):
+        return _divided(length, step)
+    return -(-length // step)
+
+
+def _divided(length: Size, step: Size) -> Size:
+    """The number of steps in a length, rounded up, where they depend on N: the same at all N, or k · N + m."""
+    ratios = [-(-at(length, n) // at(step, n)) for n in (101, 102, 103)]
+    times = ratios[1] - ratios[0]
+    if ratios[2] - ratios[1] != times:
+        raise TypeError(f"a slice of {length} in steps of {step}")
+    return Dim(times, ratios[0] - 101 * times) if times else ratios[0]
 
 
 def stepped(array: Any, steps: Iterable[Step], n: int = 0) -> Any:

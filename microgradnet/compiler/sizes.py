@@ -1,9 +1,9 @@
-"""Sizes that depend on the batch: a `Dim` is `k · N + m`, a `Scaled` number is `c · N` or `c / N`; N is the batch size.
+"""Sizes and numbers that depend on the batch size N: a `Dim` is `k · N + m`, a `Scaled` is `c · (N + m) ** power`.
 
-A plan of one batch size has plain ints; `passes.unify` puts these in their place.
+A plan of one batch size has plain numbers; `passes.unify` puts these in their place.
 
-    >>> Dim(10, 0), Dim(1, -1), at(Dim(10, 2), 7), Scaled(0.5, -1)
-    (10 * N, N - 1, 72, 0.5 / N)
+    >>> Dim(10), Dim(1, -1), at(Dim(10, 2), 7), Scaled(0.5, -1), at(Scaled(0.5, -1), 4)
+    (10 * N, N - 1, 72, 0.5 / N, 0.125)
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["Dim", "Scaled", "Size", "at"]
+__all__ = ["Dim", "Scaled", "Size", "at", "count"]
+
+Size: TypeAlias = Any
+"""An int or a Dim."""
 
 
 @dataclass(frozen=True)
@@ -27,70 +30,31 @@ class Dim:
 
     def __add__(self, other: Size) -> Size:
         more = other if isinstance(other, Dim) else Dim(0, other)
-        return _size(self.times + more.times, self.plus + more.plus)
+        times, plus = self.times + more.times, self.plus + more.plus
+        return Dim(times, plus) if times else plus
 
     __radd__ = __add__
 
     def __sub__(self, other: Size) -> Size:
-        return self + (other * -1)
+        return self + (Dim(-other.times, -other.plus) if isinstance(other, Dim) else -other)
 
     def __rsub__(self, other: int) -> Size:
-        return self * -1 + other
-
-    def __mul__(self, other: int) -> Any:
-        if isinstance(other, Dim):
-            return Product((self, other))
-        return _size(self.times * other, self.plus * other)
-
-    __rmul__ = __mul__
-
-
-class Product:
-    """A product of several sizes that depend on N: enough to compare the numbers of elements of two shapes."""
-
-    def __init__(self, factors: tuple[Any, ...], times: int = 1) -> None:
-        self.factors, self.times = factors, times
-
-    def __mul__(self, other: Any) -> Product:
-        return (
-            Product((*self.factors, other), self.times)
-            if isinstance(other, Dim)
-            else Product(self.factors, self.times * other)
-        )
-
-    __rmul__ = __mul__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Product) and all(self.value(n) == other.value(n) for n in (5, 7, 11, 13))
-
-    def __hash__(self) -> int:
-        return hash(self.value(7))
-
-    def value(self, n: int) -> int:
-        """The number at a batch size."""
-        result = self.times
-        for factor in self.factors:
-            result *= at(factor, n)
-        return result
+        return Dim(-self.times, other - self.plus)
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """The number `factor · N ** power`, the power 1 or -1."""
+    """The number `factor · (N + plus) ** power`."""
 
     factor: float
     power: int
+    plus: int = 0
 
     def __repr__(self) -> str:
-        return f"{self.factor} * N" if self.power == 1 else f"{self.factor} / N"
-
-
-Size: TypeAlias = Any
-"""An int or a Dim."""
-
-
-def _size(times: int, plus: int) -> Size:
-    return Dim(times, plus) if times else plus
+        base = repr(Dim(1, self.plus))
+        base = f"({base})" if self.plus else base
+        base += f"**{abs(self.power)}" if abs(self.power) > 1 else ""
+        return f"{self.factor} * {base}" if self.power > 0 else f"{self.factor} / {base}"
 
 
 def at(thing: Any, n: int) -> Any:
@@ -98,7 +62,25 @@ def at(thing: Any, n: int) -> Any:
     if thing.__class__ is Dim:
         return thing.times * n + thing.plus
     if thing.__class__ is Scaled:
-        return thing.factor * n if thing.power == 1 else thing.factor / n
+        base = float((n + thing.plus) ** abs(thing.power))
+        return thing.factor * base if thing.power > 0 else thing.factor / base
     if thing.__class__ is tuple:
         return tuple(at(part, n) for part in thing)
     return thing
+
+
+def count(shape: tuple[Size, ...]) -> tuple[int, ...]:
+    """How many elements a shape has, as a polynomial in N: its coefficients, the constant first.
+
+    >>> count((2, Dim(3, 1))), count((2, 3))
+    ((2, 6), (6,))
+    """
+    polynomial = [1]
+    for size in shape:
+        k, m = (size.times, size.plus) if isinstance(size, Dim) else (0, size)
+        longer = [0] * (len(polynomial) + 1)
+        for i, c in enumerate(polynomial):
+            longer[i] += c * m
+            longer[i + 1] += c * k
+        polynomial = longer if longer[-1] else longer[:-1]
+    return tuple(polynomial)

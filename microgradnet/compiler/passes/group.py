@@ -64,7 +64,8 @@ def group(normal: Normal, kind: Kind, types: Any, positions: Any) -> Group:
     n = len(kind.members)
     u = np.array(kind.u, dtype=np.int64).reshape(n, -1)
     if kind.op == SUM:
-        factors = _of_sum(kind, u, np.array(kind.v, dtype=np.int64).reshape(n, -1), types, positions)
+        v = np.array(kind.v, dtype=np.int64).reshape(n, -1)
+        factors = [_sorted(f) for f in _of_sum(kind, u, v, types, positions)]
     else:
         factors = _of_function(kind, u, positions)
     kind.u, kind.v = [], []
@@ -89,6 +90,17 @@ def _of_sum(kind: Kind, u: Any, v: Any, types: Any, positions: Any) -> list[Fact
         here = (type_u == a) & (type_v == b)
         result.append(Factors(a, b, at_u[here].reshape(-1, count), at_v[here].reshape(-1, count)))
     return result
+
+
+def _sorted(f: Factors) -> Factors:
+    """The products of each row in the order of their positions: a sum does not mind, and a view needs it."""
+    if f.count == 1:
+        return f
+    key = f.at_u * (int(f.at_v.max()) + 1) + f.at_v
+    if (key[:, 1:] >= key[:, :-1]).all():
+        return f
+    order = np.argsort(key, axis=1, kind="stable")
+    return Factors(f.u, f.v, np.take_along_axis(f.at_u, order, 1), np.take_along_axis(f.at_v, order, 1))
 
 
 def _of_function(kind: Kind, u: Any, positions: Any) -> list[Factors]:

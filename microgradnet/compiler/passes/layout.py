@@ -44,7 +44,7 @@ def layout(group: Group, shapes: Shapes) -> Layout:
     if all(at.shape[1] == 1 for _, at in columns):
         singles = [(kind, at[:, 0]) for kind, at in columns]
         return _whole(singles, shapes) or _pairs(singles, shapes) or _windows(columns[0], shapes) or _list(columns)
-    largest = max(group.factors, key=lambda f: (f.count, f.v > CONSTANT))
+    largest = max(group.factors, key=lambda f: (f.u > CONSTANT, f.count > 1 and f.v > CONSTANT, f.count))
     if largest.u <= CONSTANT:
         return _list(columns)
     if largest.v > CONSTANT:

@@ -16,7 +16,7 @@ be computed at once.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -132,11 +132,11 @@ def _is_sum(op: str, operands: Sequence[Any]) -> bool:
     return op in ("add", "sub", "mul", "neg", "sum", "mean", "dot") or (op == "pow_const" and operands[1] == 2.0)
 
 
-def _swallowed(operations: Sequence[str], operands: Sequence[Sequence[Any]]) -> list[bool]:
+def _swallowed(operations: Sequence[str], operands: Sequence[Sequence[Any]]) -> bytearray:
     """Which sums are read once, and by a sum that can take their terms as its own."""
-    uses = [0] * len(operations)
-    absorbed = [False] * len(operations)
-    result = [False] * len(operations)
+    uses = bytearray(len(operations))  # 0, 1, or 2 for more
+    absorbed = bytearray(len(operations))
+    result = bytearray(len(operations))
     uses[-1] = 1
     for n in range(len(operations) - 1, -1, -1):
         op = operations[n]
@@ -145,17 +145,17 @@ def _swallowed(operations: Sequence[str], operands: Sequence[Sequence[Any]]) -> 
         given = operands[n]
         if (one := _alias(op, given)) is not None:
             if one.__class__ is int:
-                uses[one] += uses[n]
-                absorbed[one] = absorbed[one] or absorbed[n]
+                uses[one] = min(2, uses[one] + uses[n])
+                absorbed[one] |= absorbed[n]
             continue
         result[n] = uses[n] == 1 and absorbed[n] and _is_sum(op, given)
         for o in given:
-            if o.__class__ is int:
+            if o.__class__ is int and uses[o] < 2:
                 uses[o] += 1
         if op in ABSORBING:
             for o in given[:1] if op == "sub" else given[2 * (len(given) // 2) :] if op == "dot" else given:
                 if o.__class__ is int:
-                    absorbed[o] = True
+                    absorbed[o] = 1
     return result
 
 
@@ -249,10 +249,10 @@ class _Found:
         thing = self.thing(operand)
         return self.waiting.pop(thing, None) or [thing, self.one]
 
-    def added(self, operands: Iterable[Any]) -> Terms:
+    def added(self, operands: Sequence[Any]) -> Terms:
         """All terms, in order."""
-        terms: Terms = []
-        for operand in operands:
+        terms = self.own_terms(operands[0])
+        for operand in operands[1:]:
             terms = _joined(terms, self.own_terms(operand))
         return terms
 

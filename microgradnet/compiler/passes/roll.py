@@ -7,6 +7,7 @@ after:   v1 = contract X p[0:2] nk,k->n;  v2 = v1 + p[2];  v3 = relu v2;  v4 = v
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from microgradnet.compiler.arrays import (
     argument,
     choose,
     contract,
-    dropped,
     elementwise,
     expand,
     inserted,
@@ -48,7 +48,7 @@ def roll(recording: Recording) -> Plan:
     shapes = {"p": (len(recording.parameters),), **recording.shapes}
     arrays: dict[int, Node] = {t: argument(name, shapes[name]) for t, name in normal.arguments.items()}
     types = np.array(normal.types)
-    positions = np.full(len(normal.types), -1, np.int64)
+    positions = np.zeros(len(normal.types), np.int64)
     if normal.positions:
         positions[list(normal.positions)] = list(normal.positions.values())
     numbers = np.array(normal.numbers or [0.0])
@@ -91,9 +91,9 @@ def _label(recording: Recording, members: list[int]) -> str:
     given = recording.graph.labels
     found = {label for m in members[:64] if m < len(given) and (label := given[m])}
     if len(found) == 1:
-        return found.pop()
+        return str(found.pop())
     stems = {label.rstrip("0123456789") for label in found}
-    return stems.pop() if len(stems) == 1 else ""
+    return str(stems.pop()) if len(stems) == 1 else ""
 
 
 # --- the array of a group ------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _computed(one: Group, shape: Shape, order: Any, arrays: Mapping[int, Node], 
     if one.op in REDUCING:
         return _along_last(one, shape, order, arrays, numbers)
     columns = [f.column(i) for f in one.factors for i in range(f.count)]
-    singles = [_dropped_last(_operand(c, shape, order, arrays, numbers)) for c in columns]
+    singles = [_single(c, shape, order, arrays, numbers) for c in columns]
     return expand(elementwise(one.op, *singles), shape)
 
 
@@ -137,13 +137,38 @@ def _placed(kind: int, at: Any, letters: str, arrays: Mapping[int, Node], number
 def _products(f: Factors, shape: Shape, order: Any, arrays: Mapping[int, Node], numbers: Any) -> Node:
     """The sum of one kind of products, with the axes of the group's shape (of size 1 where it does not vary)."""
     letters = ascii_letters[: len(shape)]
-    u, of_u = _placed(f.u, f.at_u[order].reshape(*shape, f.count), letters + "z", arrays, numbers)
-    v, of_v = _placed(f.v, f.at_v[order].reshape(*shape, f.count), letters + "z", arrays, numbers)
+    at_u, at_v = f.at_u[order].reshape(*shape, f.count), f.at_v[order].reshape(*shape, f.count)
+    summed = _summed_axes(f, at_u, at_v, arrays)
+    at_u, at_v = at_u.reshape(*shape, *summed), at_v.reshape(*shape, *summed)
+    own = letters + "zy"[: len(summed)]
+    u, of_u = _placed(f.u, at_u, own, arrays, numbers)
+    v, of_v = _placed(f.v, at_v, own, arrays, numbers)
     present = "".join(c for c in letters if c in of_u + of_v)
     result = contract(u, v, f"{of_u},{of_v}->{present}")
-    if f.count > 1 and "z" not in of_u + of_v:
-        result = number(f.count) * result
+    nowhere = prod(size for c, size in zip("zy", summed, strict=False) if c not in of_u + of_v)
+    if nowhere != 1:
+        result = number(nowhere) * result
     return result if not present else inserted(result, [i for i, c in enumerate(letters) if c not in present])
+
+
+def _summed_axes(f: Factors, at_u: Any, at_v: Any, arrays: Mapping[int, Node]) -> tuple[int, ...]:
+    """One axis for the products that are summed, or two, if then one of the factors varies along one of them only."""
+    for kind in (f.u, f.v):
+        leading = arrays[kind].shape[0] if kind > CONSTANT and len(arrays[kind].shape) > 1 else 1
+        if 1 < leading < f.count and f.count % leading == 0:
+            split = leading, f.count // leading
+            for at in (at_u, at_v):
+                apart = at.reshape(*at.shape[:-1], *split)
+                if len(set(varying(apart)) & {apart.ndim - 2, apart.ndim - 1}) == 1:
+                    return split
+    return (f.count,)
+
+
+def _single(f: Factors, shape: Shape, order: Any, arrays: Mapping[int, Node], numbers: Any) -> Node:
+    """One operand of a function, with the axes of the group's shape."""
+    letters = ascii_letters[: len(shape)]
+    node, kept = _placed(f.u, f.at_u[order].reshape(shape), letters, arrays, numbers)
+    return node if not kept else inserted(node, [i for i, c in enumerate(letters) if c not in kept])
 
 
 def _operand(f: Factors, shape: Shape, order: Any, arrays: Mapping[int, Node], numbers: Any) -> Node:
@@ -151,10 +176,6 @@ def _operand(f: Factors, shape: Shape, order: Any, arrays: Mapping[int, Node], n
     letters = ascii_letters[: len(shape)] + "z"
     node, kept = _placed(f.u, f.at_u[order].reshape(*shape, f.count), letters, arrays, numbers)
     return node if not kept else inserted(node, [i for i, c in enumerate(letters) if c not in kept])
-
-
-def _dropped_last(operand: Node) -> Node:
-    return operand if operand.shape == () else dropped(operand, [len(operand.shape) - 1])
 
 
 def _along_last(one: Group, shape: Shape, order: Any, arrays: Mapping[int, Node], numbers: Any) -> Node:
@@ -168,7 +189,7 @@ def _along_last(one: Group, shape: Shape, order: Any, arrays: Mapping[int, Node]
         return expand(softmax(values), (*shape, values.shape[-1]))
     if one.op == "logsumexp":
         return expand(logsumexp(values), shape)
-    index = _dropped_last(_operand(one.factors[-1].column(-1), shape, order, arrays, numbers))
+    index = _single(one.factors[-1].column(-1), shape, order, arrays, numbers)
     return choose(expand(values, (*shape, values.shape[-1])), expand(index, shape))
 
 
