@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +92,65 @@ def compare(title: str, contenders: Sequence[Contender], *, rounds: int, steps: 
     )
 
 
-def require_equal(contenders: Sequence[Contender]) -> float:
+class Trainer(NamedTuple):
+    """One implementation that is trained: `train(n)` takes n steps and waits for them, `result` is where they led."""
+
+    name: str
+    train: Callable[[int], object]
+    result: Callable[[], Sequence[float]]
+
+
+def ratios(
+    title: str,
+    trainers: Sequence[Trainer],
+    *,
+    rounds: int,
+    steps: int,
+    goals: Mapping[str, Mapping[str, float]] | None = None,
+    slow: Sequence[Trainer] = (),
+) -> Table:
+    """Time a step of all trainers in turns of so many steps; the last one is the reference of the ratios.
+
+    `goals` has for a name the names that it is held against, and how many times their time it may take at most.
+    `slow` ones take one step in each of two rounds, with Python's gc on and then off, after one step of warming up.
+    AssertionError if results are not equal after the first step, or at the end.
+    """
+    for trainer in [*slow, *trainers]:
+        trainer.train(1)
+    require_equal([*slow, *trainers])
+    times = interleaved({t.name: partial(t.train, steps) for t in trainers}, rounds)
+    seconds = {name: Times(best / steps, spread) for name, (best, spread) in times.items()}
+    difference = require_equal(trainers)
+    for collecting, word in ((True, "on"), (False, "off")):
+        turns = interleaved({t.name: partial(t.train, 1) for t in slow}, 2, collecting=collecting)
+        seconds |= {f"{name}, gc {word}": times for name, times in turns.items()}
+    reference = trainers[-1].name
+    rows, styles = [], []
+    for name, taken in seconds.items():
+        verdicts = {
+            f"≤ {most:g} × {other}": taken.best <= most * seconds[other].best
+            for other, most in ((goals or {}).get(name) or {}).items()
+        }
+        rows.append([
+            name, *timed(taken), f"{taken.best / seconds[reference].best:.3g}×",
+            "; ".join(judged(met, goal) for goal, met in verdicts.items()),
+        ])  # fmt: skip
+        styles.append(None if not verdicts else "good" if all(verdicts.values()) else "bad")
+    return Table(
+        ["implementation", "one step", "±", "ratio", "goal"],
+        rows,
+        title=title,
+        align="lrrrl",
+        styles=styles,
+        notes=[
+            f"one step, the best of {rounds} rounds of {steps}; ±: how far the median round lies above the best",
+            f"ratio: how many times the time of {reference}",
+            f"after {1 + rounds * steps} steps the parameters are equal to {difference:.0e}",
+        ],
+    )
+
+
+def require_equal(contenders: Sequence[Contender | Trainer]) -> float:
     """The largest relative difference of any result from the reference's; AssertionError above TOLERANCE."""
     reference = contenders[-1]
     largest = 0.0

@@ -162,7 +162,7 @@ def _swallowed(operations: Sequence[str], operands: Sequence[Sequence[Any]]) -> 
 def _joined(first: Terms, second: Terms) -> Terms:
     """Both, one behind the other. The longer takes in the shorter, so that a chain to either side costs its length."""
     if len(second) <= len(first):
-        first += second
+        first.extend(second)
         return first
     long = second if isinstance(second, deque) else deque(second)
     long.extendleft(reversed(first))

@@ -48,7 +48,7 @@ def _affine(at: Any) -> tuple[int, list[int]] | None:
     """Where the table begins, and by how much each axis moves on, if it moves evenly."""
     first = int(at.flat[0])
     strides = [int(at.take(1, axis).flat[0]) - first if size > 1 else 0 for axis, size in enumerate(at.shape)]
-    even = first
+    even: Any = first
     for axis, stride in enumerate(strides):
         even = even + stride * np.arange(at.shape[axis]).reshape([-1 if i == axis else 1 for i in range(at.ndim)])
     return (first, strides) if (even == at).all() else None
