@@ -1,10 +1,10 @@
 """Taking a plan apart: every array becomes its single numbers, so that a language of plain numbers can spell it.
 
-    before    e: (3,) = stack a b c;  y: (3,) = softmax e;  g: (3,) = mul y y;  s: () = sum g (0,)
-    after     y: (3,) = softmax (stack a b c);  y1 … y3 = view y [0] … [2];  s = y1 · y1 + y2 · y2 + y3 · y3
+    before    e: (3,) = stack a b c;  g: (3,) = mul e e;  s: () = sum g (0,)
+    after     s = a · a + b · b + c · c
 
-What is left of arrays: the arguments, of which single items are read; what `softmax`, `logsumexp`, `peak` and `choose`
-read and give, always a row of numbers that are stacked; and results, which are put together from their numbers.
+What is left of arrays: the arguments, of which single items are read; the rows that `softmax`, `logsumexp`, `peak` and
+`choose` read, stacked from single numbers; and results, which are put together from theirs.
 
     >>> from microgradnet.compiler.arrays import argument, total
     >>> a = argument("a", (3,))
@@ -150,7 +150,7 @@ def _contract(node: Node, operands: list[Elements]) -> Elements:
         places = _flat(shape).transpose([letters.index(c) for c in (*result, *summed) if c in letters])
         missing = [i for i, c in enumerate((*result, *summed)) if c not in letters]
         places = np.broadcast_to(np.expand_dims(places, missing), whole)
-        return places.reshape(int(np.prod(node.shape, dtype=int)), -1).tolist()  # type: ignore[no-any-return]
+        return places.reshape(int(np.prod(node.shape, dtype=int)), -1).tolist()
 
     return [
         _added(elementwise("mul", operands[0][i], operands[1][j]) for i, j in zip(*pair, strict=True))

@@ -43,15 +43,19 @@ def layout(group: Group, shapes: Shapes) -> Layout:
         return (group.count,), np.arange(group.count)
     if all(at.shape[1] == 1 for _, at in columns):
         singles = [(kind, at[:, 0]) for kind, at in columns]
-        return _whole(singles, shapes) or _pairs(singles, shapes) or _windows(columns[0], shapes) or _list(columns)
+        found = _whole(singles, shapes) or _pairs(singles, shapes) or _pairs_in_parts(columns, shapes)
+        return found or _windows(columns[0], shapes) or _list(columns)
     largest = max(group.factors, key=lambda f: (f.u > CONSTANT, f.count > 1 and f.v > CONSTANT, f.count))
     if largest.u <= CONSTANT:
         return _list(columns)
+    table = (largest.u, largest.at_u)
     if largest.v > CONSTANT:
-        found = _outer(largest, shapes) or _batched(largest, shapes)
+        found = _outer(largest, shapes)
+        if found is None:
+            parts = _batched(largest, shapes)
+            found = parts if parts is None or len(parts[0]) > 1 else _tiled(table, shapes) or parts
         if found:
             return found
-    table = (largest.u, largest.at_u)
     return _tiled(table, shapes) or _windows(table, shapes) or _list(columns)
 
 
@@ -75,6 +79,16 @@ def _pairs(singles: Sequence[tuple[int, Any]], shapes: Shapes) -> Layout | None:
                 if (place[order] == np.arange(len(place))).all():
                     rows = shapes[singles[i][0]] if len(first) == prod(shapes[singles[i][0]]) else (len(first),)
                     return (*rows, len(second)), order
+    return None
+
+
+def _pairs_in_parts(columns: Sequence[tuple[int, Any]], shapes: Shapes) -> Layout | None:
+    """The same within equal parts, as of differences by coordinate."""
+    for i, (first, at_first) in enumerate(columns):
+        for second, at_second in columns[:i] + columns[i + 1 :]:
+            found = _batched(Factors(first, second, at_first, at_second), shapes)
+            if found and len(found[0]) > 1:
+                return found
     return None
 
 
@@ -119,31 +133,38 @@ def _same_windows(rows: Any, shape: tuple[int, ...]) -> int | None:
 
 
 def _batched(factors: Factors, shapes: Shapes) -> Layout | None:
+    """Parts of equal size that do not meet; within each every row of one factor meets every row of the other."""
     rows_u, u = _row_numbers(factors.at_u)
     rows_v, v = _row_numbers(factors.at_v)
-    part = np.arange(len(rows_u))  # of each row of u: the smallest row of u that it hangs together with
+    part_u, part_v = _parts(u, v, len(rows_u), len(rows_v))
+    parts = int(part_u.max()) + 1
+    n_u, n_v = len(rows_u) // parts, len(rows_v) // parts
+    equal = (np.bincount(part_u, minlength=parts) == n_u).all() and (np.bincount(part_v, minlength=parts) == n_v).all()
+    if not equal or parts * n_u * n_v != len(u):
+        return None
+    coordinates = part_u[u], _within(part_u, parts)[u], _within(part_v, parts)[v]
+    sizes = parts, n_u, n_v
+    if parts > 1 and n_u > 1 and factors.count == 1 and part_u[0] != part_u[1]:  # neighbours are in different parts
+        coordinates, sizes = (*coordinates[1:], coordinates[0]), (*sizes[1:], sizes[0])
+    place = np.ravel_multi_index(coordinates, sizes)
+    order = np.argsort(place, kind="stable")
+    if not (place[order] == np.arange(len(place))).all():
+        return None
+    return tuple(size for size in sizes if size > 1), order
+
+
+def _parts(u: Any, v: Any, n_u: int, n_v: int) -> tuple[Any, Any]:
+    """For each row of u, and of v, the part that it hangs together with by pairs (u, v), numbered from 0."""
+    part = np.arange(n_u)  # the smallest row of u in it
     while True:
-        of_v = np.full(len(rows_v), len(rows_u))
+        of_v = np.full(n_v, n_u)
         np.minimum.at(of_v, v, part[u])
         after = part.copy()
         np.minimum.at(after, u, of_v[v])
         if (after == part).all():
-            break
+            names, part_u = np.unique(part, return_inverse=True)
+            return part_u, np.searchsorted(names, of_v)
         part = after
-    names, part_u = np.unique(part, return_inverse=True)
-    parts = len(names)
-    n_u, n_v = len(rows_u) // parts, len(rows_v) // parts
-    part_v = part_u[np.searchsorted(names, of_v)] if parts < len(rows_u) else np.searchsorted(names, of_v)
-    part_v = np.searchsorted(names, of_v)
-    equal = (np.bincount(part_u, minlength=parts) == n_u).all() and (np.bincount(part_v, minlength=parts) == n_v).all()
-    if not equal or parts * n_u * n_v != len(u):
-        return None
-    within_u, within_v = _within(part_u, parts), _within(part_v, parts)
-    place = (part_u[u] * n_u + within_u[u]) * n_v + within_v[v]
-    order = np.argsort(place, kind="stable")
-    if not (place[order] == np.arange(len(place))).all():
-        return None
-    return tuple(size for size in (parts, n_u, n_v) if size > 1), order
 
 
 def _within(part: Any, parts: int) -> Any:

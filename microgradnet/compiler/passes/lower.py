@@ -58,7 +58,7 @@ def lowered(plan: Plan, spelled: Container[str]) -> Plan:
 
 
 class _Spelled:
-    """The functions of the table on nodes, what its values call `f`: those that are not spelled write themselves out."""
+    """The functions of the table on nodes, what its values call `f`: what is not spelled is written out."""
 
     def __init__(self, spelled: Container[str]) -> None:
         self.spelled = spelled

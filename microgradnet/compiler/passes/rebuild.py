@@ -31,7 +31,7 @@ def rebuilt(plan: Plan, rule: Rule) -> Plan:
         operands = tuple([new[o] for o in node.operands])
         made = rule(node, operands)
         new[node] = remade(node, operands) if made is None else made
-    labels = {}
+    labels: dict[Node, str] = {}
     for node, label in (plan.labels or {}).items():
         if node in new:
             labels.setdefault(new[node], label)

@@ -114,7 +114,7 @@ def _computed(one: Group, shape: Shape, order: Any, arrays: Mapping[int, Node], 
 
 
 def _largest_first(factors: list[Factors]) -> list[Factors]:
-    return sorted(factors, key=lambda f: -f.count)
+    return sorted(factors, key=lambda f: (-f.count, f.u <= CONSTANT))
 
 
 def _placed(kind: int, at: Any, letters: str, arrays: Mapping[int, Node], numbers: Any) -> tuple[Node, str]:
