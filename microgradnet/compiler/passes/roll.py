@@ -6,7 +6,7 @@ after:   v1 = contract X p[0:2] nk,k->n;  v2 = v1 + p[2];  v3 = relu v2;  v4 = v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from microgradnet.compiler.arrays import (
     view,
 )
 from microgradnet.compiler.passes.group import Factors, Group, group
+from microgradnet.compiler.passes.label import labelled, stem
 from microgradnet.compiler.passes.layout import layout
 from microgradnet.compiler.passes.normalise import CONSTANT, ONE, REDUCING, SUM, Normal, normalise
 from microgradnet.compiler.passes.views import seen, varying
@@ -73,7 +74,7 @@ def roll(recording: Recording) -> Plan:
         if label := _label(recording, kind.members):
             labels.setdefault(node, label)
     loss = _element(normal, arrays, positions)
-    return check(Plan((loss,), ("loss",), labels))
+    return check(labelled(Plan((loss,), ("loss",)), recording, labels))
 
 
 def _element(normal: Normal, arrays: Mapping[int, Node], positions: Any) -> Node:
@@ -86,14 +87,10 @@ def _element(normal: Normal, arrays: Mapping[int, Node], positions: Any) -> Node
     return view(array, ("slice", tuple(int(i) for i in place))) if array.shape else array
 
 
-def _label(recording: Recording, members: list[int]) -> str:
-    """What the labels of the members have in common: h1, h2, h3 are h."""
+def _label(recording: Recording, members: Sequence[int]) -> str:
+    """What the labels of the members have in common."""
     given = recording.graph.labels
-    found = {label for m in members[:64] if m < len(given) and (label := given[m])}
-    if len(found) == 1:
-        return str(found.pop())
-    stems = {label.rstrip("0123456789") for label in found}
-    return str(stems.pop()) if len(stems) == 1 else ""
+    return stem(label for m in members if m < len(given) and (label := given[m]))
 
 
 # --- the array of a group ------------------------------------------------------------------------------------------
