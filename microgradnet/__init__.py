@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from microgradnet import article, losses, nn, optim, plot
     from microgradnet.anomaly import Anomaly, detect_anomaly, find_nan
     from microgradnet.comparison import Comparison, assert_gradients, check_gradients, compare
+    from microgradnet.compiler import Program, compile
     from microgradnet.diagnosis import check_derivation
     from microgradnet.drawing import Drawing, draw
     from microgradnet.explanation import Derivative, Explanation, derivative, explain
@@ -87,6 +88,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"), "transforms"),
     **dict.fromkeys(("Comparison", "assert_gradients", "check_gradients", "compare"), "comparison"),
+    **dict.fromkeys(("Program", "compile"), "compiler"),
     "check_derivation": "diagnosis",
     **dict.fromkeys(("Drawing", "draw"), "drawing"),
     **dict.fromkeys(("Derivative", "Explanation", "derivative", "explain"), "explanation"),
@@ -99,10 +101,10 @@ _MODULES = ("article", "losses", "nn", "optim", "plot")
 
 __all__ = [
     "Anomaly", "AnomalyError", "Comparison", "Condition", "Derivative", "Drawing", "Explanation", "Graph",
-    "History", "InputError", "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh",
+    "History", "InputError", "Program", "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh",
     "assert_gradients", "atan", "atan2", "atanh", "ceil", "check_derivation", "check_gradients", "clip", "compare",
-    "cos", "cosh", "derivative", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain", "expm1",
-    "find_nan", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp",
+    "compile", "cos", "cosh", "derivative", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain",
+    "expm1", "find_nan", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp",
     "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean", "minimum", "name",
     "nn", "operation", "optim", "plot", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",
     "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",

@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["AnomalyError", "InputError", "StaleGraphError"]
+__all__ = ["AnomalyError", "InputError", "RecordingError", "StaleGraphError"]
 
 
 class AnomalyError(ArithmeticError):
@@ -35,6 +35,20 @@ class InputError(ValueError):
     Traceback (most recent call last):
     microgradnet.errors.InputError: weights.json: line 3 is cut off; save the model again
     """
+
+
+class RecordingError(InputError, TypeError):
+    """A loss cannot be compiled as it is written; the text says where, what it did, and what to write instead.
+
+    A TypeError, too, as a plain number was wanted where there is a Value. `file` and `line`: the user's own, or None.
+
+    >>> issubclass(RecordingError, TypeError), RecordingError("…", "loss.py", 3).line
+    (True, 3)
+    """
+
+    def __init__(self, text: str, file: str | None = None, line: int | None = None) -> None:
+        super().__init__(text)
+        self.file, self.line = file, line
 
 
 class StaleGraphError(RuntimeError):

@@ -58,11 +58,11 @@ def network(parameters: Mapping[str, float], person: Person) -> dict[str, Value]
     return v
 
 
-def exhibit(seed: int = 6, epochs: int = 1000, rate: float = 0.1) -> Exhibit:
+def exhibit(seed: int = 6, epochs: int = 1000, rate: float = 0.1, engine: str = "auto") -> Exhibit:
     """Compute all of it: the worked example by autograd, by hand and by finite differences; the training; predictions.
 
-    `seed` starts NumPy's legacy generator, as in the article. InputError for a seed outside 0 … 2³² - 1, less than
-    one epoch, or a rate that is not a positive number.
+    `seed` starts NumPy's legacy generator, as in the article; `engine` is what `fit` trains with. InputError for a
+    seed outside 0 … 2³² - 1, less than one epoch, or a rate that is not a positive number.
 
     >>> shown = exhibit(seed=0, epochs=991)
     >>> shown.agree, shown.history.epochs[-1], f"{shown.history.losses[-1]:.4f}"
@@ -91,11 +91,12 @@ def exhibit(seed: int = 6, epochs: int = 1000, rate: float = 0.1) -> Exhibit:
     X, y = [[p.x1, p.x2] for p in PEOPLE], [p.y for p in PEOPLE]
     every = 10 if epochs > 10 else 1
     start = perf_counter()
-    measured = fit(model, X, y, lr=rate, epochs=epochs, every=every, progress=epochs > 10_000)
+    measured = fit(model, X, y, lr=rate, epochs=epochs, every=every, progress=epochs > 10_000, engine=engine)
     milliseconds = 1000 * (perf_counter() - start)
     kept = [i for i, epoch in enumerate(measured.epochs) if epoch % every == 0]
     history = History([measured.epochs[i] for i in kept], [measured.losses[i] for i in kept], before=measured.before)
     history.interrupted, history.stopped = measured.interrupted, measured.stopped
+    history.engine, history.why = measured.engine, measured.why
     return Exhibit(
         seed, epochs, rate, person, v, factors, slopes, gradients, differences,
         [line.name for line in comparison.lines if not (line.agrees and _close(line.autograd, differences[line.name]))],
@@ -187,6 +188,8 @@ class Exhibit:
                 "rate": self.rate,
                 "epochs": self.epochs,
                 "milliseconds": round(self.milliseconds, 3),
+                "engine": self.history.engine,
+                "why": self.history.why,
                 "before": self.history.before,
                 "history": [
                     {"epoch": e, "loss": loss} for e, loss in zip(self.history.epochs, self.history.losses, strict=True)
@@ -298,7 +301,7 @@ class Exhibit:
     def _training(self, words: Mapping[str, Any]) -> list[str]:
         epochs = f"{self.epochs} {_plural(self.epochs, words['epochs'])}"
         settings = words["training"].format(seed=self.seed, rate=f"{self.rate:g}", epochs=epochs)
-        time = "  " + words["time"].format(ms=self.milliseconds)
+        time = "  " + words["time"].format(engine=words["engines"][self.history.engine or "eager"][0], ms=self.milliseconds)
         lines = [f"{settings}{time:>{max(0, 79 - len(settings))}}"]
         losses = dict(zip(self.history.epochs, self.history.losses, strict=True))
         chosen = _chosen_epochs(self.history.epochs, self.epochs)
@@ -310,7 +313,8 @@ class Exhibit:
             lines[-1] += f"{before:>{79 - len(lines[-1])}}"
         else:
             lines.append(f"{before:>79}")
-        return lines
+        engine = self.history.engine or "eager"
+        return [*lines, words["engine"].format(engine=engine, why=words["engines"][engine][1])]
 
     def _predictions(self, words: Mapping[str, Any]) -> str:
         said = [
@@ -387,7 +391,14 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "disagree": "They DISAGREE; closed form / autograd: {names}.",
         "training": "TRAINING  seed {seed}, rate {rate}, {epochs}, one person at a time",
         "epochs": ("epoch", "epochs"),
-        "time": "autograd, {ms:.0f} ms",
+        "time": "{engine}, {ms:.0f} ms",
+        "engine": "(engine {engine}: {why})",
+        "engines": {
+            "eager": ("autograd", "each step is computed anew"),
+            "python": ("compiled", "the step is compiled to plain numbers, fastest for so few"),
+            "numpy": ("compiled", "the step is compiled to arrays"),
+            "numba": ("compiled", "the step is compiled to machine code"),
+        },
         "label width": 6,
         "epoch": "epoch",
         "loss": "loss",
@@ -426,7 +437,14 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "disagree": "НЕ СОВПАЛИ; формулы / autograd: {names}.",
         "training": "ОБУЧЕНИЕ  seed {seed}, шаг {rate}, {epochs}, по одному человеку",
         "epochs": ("эпоха", "эпохи", "эпох"),
-        "time": "autograd, {ms:.0f} мс",
+        "time": "{engine}, {ms:.0f} мс",
+        "engine": "(движок {engine}: {why})",
+        "engines": {
+            "eager": ("autograd", "каждый шаг вычисляется заново"),
+            "python": ("программа", "шаг переведён в обычные числа, для такой сети это быстрее"),
+            "numpy": ("программа", "шаг переведён в массивы"),
+            "numba": ("программа", "шаг переведён в машинный код"),
+        },
         "label width": 7,
         "epoch": "эпоха",
         "loss": "потери",

@@ -89,9 +89,7 @@ class Graph:
         numbers = {node: number for number, node in enumerate(order)}
         self.nodes = tuple(order)
         self.operations = tuple([node.op or "" for node in order])
-        self.operands: tuple[tuple[Any, ...], ...] = tuple(
-            [tuple([o if o.__class__ is float else numbers[o] for o in operands_of(node)]) for node in order]
-        )
+        self.operands = tuple(_placed(order, numbers))
         self.data = tuple([node.data for node in order])
         self.labels = tuple([node.label for node in order])
         if not set(map(type, self.labels)) <= {str, type(None)}:
@@ -239,6 +237,20 @@ def operands_of(node: Any) -> tuple[Any, ...]:
     if first.__class__ is tuple:
         return first
     return (first,) if node.b is None else (first, node.b)
+
+
+def _placed(order: list[Any], numbers: dict[Any, int]) -> list[tuple[Any, ...]]:
+    """The operands of every node, Values by their number; most have one or two, which is done without `operands_of`."""
+    rows: list[tuple[Any, ...]] = []
+    for node in order:
+        a, b = node.a, node.b
+        if a.__class__ is tuple:
+            rows.append(tuple([o if o.__class__ is float else numbers[o] for o in a]))
+        elif b is not None:
+            rows.append((a if a.__class__ is float else numbers[a], b if b.__class__ is float else numbers[b]))
+        else:
+            rows.append(() if a is None else (a if a.__class__ is float else numbers[a],))
+    return rows
 
 
 def unique_names(

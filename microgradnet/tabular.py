@@ -25,7 +25,7 @@ from microgradnet.losses import LOSSES
 from microgradnet.nn import ACTIVATIONS, INITS, MLP
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer
 from microgradnet.sheet import Sheet, as_number, listed
-from microgradnet.training import History, fit
+from microgradnet.training import ENGINES, History, fit
 
 __all__ = [
     "Prediction",
@@ -326,7 +326,7 @@ class Settings:
     `hidden`: neurons per hidden layer, () for none. `rate`: the learning rate of the first epoch; it falls evenly to 0
     after the last, so that single rows no longer shake the network in the end. `loss`, `rate` and `init`: None takes
     the usual ones (`completed` says which). `test`: the share of rows to test on. `seed` fixes the choice of these
-    rows, the first parameters and the order of the rows.
+    rows, the first parameters and the order of the rows. `engine`: what trains, as `fit` takes it.
     """
 
     hidden: tuple[int, ...] = (2,)
@@ -339,6 +339,7 @@ class Settings:
     test: float = 0.25
     seed: int = 0
     init: str | None = None
+    engine: str = "auto"
 
     def completed(self, classes: Sequence[str]) -> Settings:
         """The same with every choice made for these classes. InputError, with what is allowed, for one that is not.
@@ -358,6 +359,7 @@ class Settings:
         _one_of("activation", done.activation, ACTIVATIONS)
         _one_of("optimizer", done.optimizer, OPTIMIZERS)
         _one_of("init", done.init, INITS)
+        _one_of("engine", done.engine, ENGINES)
         if loss in LOSSES and loss not in losses:
             kind = f"{len(classes)} classes" if classes else "numbers"
             raise InputError(f"the loss {loss!r} does not suit a target of {kind}; take one of: {listed(losses)}")
@@ -425,6 +427,7 @@ class Training(Shown):
             f"loss {s.loss}, seed {s.seed}",
             f"{s.optimizer}, {step} a step, {went}",
             *([self.baseline] if self.baseline else []),
+            f"engine {self.history.why}",
         ]
         return Table(["part", "rows", "loss", self.measure], rows, title=title, align="lrrr", notes=notes)
 
@@ -436,6 +439,7 @@ class Training(Shown):
             "settings": asdict(self.settings),
             "epochs": self.history.epochs,
             "losses": self.history.losses,
+            "engine": self.history.why,
             "training": of(self.training),
             "test": of(self.test),
         }
@@ -477,6 +481,7 @@ def train(found: Problem, settings: Settings | None = None, *, progress: bool = 
         validation=(model.scaled(X_test), model.scaled_target(y_test)) if tested else None,
         every=max(1, epochs // 50),
         progress=progress,
+        engine=settings.engine,
     )
     return Training(
         model,

@@ -11,7 +11,6 @@ The operations themselves are in the table (`ops`); `methods` gives each of them
 from __future__ import annotations
 
 from contextvars import ContextVar
-from operator import attrgetter
 
 from microgradnet.graph import operands_of, walk
 from microgradnet.ops import COMPARISONS, TABLE, nan
@@ -22,11 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Condition", "Value", "apply", "cut", "name", "number"]
+__all__ = ["Condition", "Value", "apply", "cut", "name", "number", "recorder"]
 
 cut: ContextVar[Callable[[Value, str], float] | None] = ContextVar("cut", default=None)
 """Called with the Value and the name of the conversion (float, int, complex, item) in place of the TypeError; None
 except while `check_derivation` runs."""
+recorder: ContextVar[Callable[..., Any] | None] = ContextVar("recorder", default=None)
+"""While the compiler records: asked for what `.data`, bool(v), v == w and Value(v) give, by (v, kind, other thing)."""
+_asked = recorder.get
 
 
 def number(x: Any) -> Any:
@@ -81,7 +83,7 @@ class Value:
     db: Any
 
     def __init__(self, data: Any, label: str | None = None) -> None:
-        self._data = as_float(data)
+        self._data = as_float(data, self)
         self.grad = 0.0
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is a text, got {type(label).__name__} {label!r}")
@@ -155,14 +157,11 @@ class Value:
     @property
     def data(self) -> float:
         """The number, always a float; a leaf may be given another one."""
-        return self._data
+        return self._data if (ask := _asked()) is None else ask(self, "data")
 
     @data.setter
     def data(self, data: Any) -> None:
         self._data = data if data.__class__ is float else as_float(data)
-
-    if not TYPE_CHECKING:
-        data = property(attrgetter("_data"), data.fset, doc=data.__doc__)  # the same, read twice as fast
 
     @property
     def operands(self) -> tuple[Any, ...]:
@@ -181,13 +180,18 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label is not None else ""
         made = f", made by {self.op}({', '.join(map(_short, self.operands))})" if self.op else ""
-        return f"Value({self.data!r}, grad={self.grad!r}{label}{made})"
+        return f"Value({self._data!r}, grad={self.grad!r}{label}{made})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec)
+        return format(self._data, spec)
 
     def __bool__(self) -> bool:
-        return self.data != 0.0
+        return self._data != 0.0 if (ask := _asked()) is None else ask(self, "bool")
+
+    def __eq__(self, other: object) -> bool:
+        return (self is other or NotImplemented) if (ask := _asked()) is None else ask(self, "==", other)
+
+    __hash__ = object.__hash__
 
     def __pos__(self) -> Value:
         return self
@@ -235,12 +239,12 @@ class Value:
         >>> Value(2.0).item()
         2.0
         """
-        return self.data if cut.get() is None else self._would_cut("item")
+        return self._data if cut.get() is None else self._would_cut("item")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: the whole graph in flat lists, without recursion; leaves keep their identity."""
         if self.a is None:
-            return _leaf, (self.data, self.grad, self.label)
+            return _leaf, (self._data, self.grad, self.label)
         order = walk(self)
         leaves = [node for node in order if node.a is None]
         made = [node for node in order if node.a is not None]
@@ -248,14 +252,14 @@ class Value:
         rows = []
         for node in made:
             operands = [o if o.__class__ is float else place[o] for o in node.operands]
-            rows.append((node.op, node.data, node.grad, node.label, operands, node.da, node.db))
+            rows.append((node.op, node._data, node.grad, node.label, operands, node.da, node.db))
         return _unflatten, (leaves, rows)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in walk(self):
             if id(node) not in memo:
                 living = tuple(o if o.__class__ is float else memo[id(o)] for o in node.operands)
-                memo[id(node)] = _remade(node.op, node.data, node.grad, node.label, living, node.da, node.db)
+                memo[id(node)] = _remade(node.op, node._data, node.grad, node.label, living, node.da, node.db)
         return memo[id(self)]  # type: ignore[no-any-return]
 
 
@@ -266,25 +270,23 @@ class Condition:
     <x > 1.0 is True>
     """
 
-    __slots__ = ("a", "b", "data", "grad", "op")
+    __slots__ = ("_data", "a", "b", "grad", "op")
     label = da = db = None
+    data, __bool__, __eq__, __hash__ = map(vars(Value).__getitem__, ("data", "__bool__", "__eq__", "__hash__"))
 
     def __init__(self, op: str, a: Any, b: Any, truth: bool) -> None:
-        self.op, self.a, self.b, self.data, self.grad = op, a, b, truth, 0.0
+        self.op, self.a, self.b, self._data, self.grad = op, a, b, truth, 0.0
 
     @property
     def operands(self) -> tuple[Any, ...]:
         """The two sides."""
         return (self.a, self.b)
 
-    def __bool__(self) -> bool:
-        return self.data
-
     def __repr__(self) -> str:
-        return f"<{_short(self.a)} {COMPARISONS[self.op][0]} {_short(self.b)} is {self.data}>"
+        return f"<{_short(self.a)} {COMPARISONS[self.op][0]} {_short(self.b)} is {self._data}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Condition, (self.op, self.a, self.b, self.data)
+        return Condition, (self.op, self.a, self.b, self._data)
 
 
 def name(**values: Any) -> None:
@@ -302,7 +304,7 @@ def name(**values: Any) -> None:
             value.label = label
 
 
-def as_float(data: Any) -> float:
+def as_float(data: Any, new: Value | None = None) -> float:
     """The float of one real number; TypeError, with what to do instead, for everything else."""
     if getattr(data, "shape", None) and getattr(data, "size", 0) == 1:
         data = data.reshape(-1)[0]  # an element of a masked array stays masked
@@ -310,6 +312,8 @@ def as_float(data: Any) -> float:
     if x is not NotImplemented:
         return x  # type: ignore[no-any-return]
     if isinstance(data, Value):
+        if new is not None and (ask := _asked()) is not None and (x := ask(data, "Value", new)) is not None:
+            return x  # type: ignore[no-any-return]
         raise TypeError("Value(v) would cut the new Value from its graph; use the Value itself, or Value(v.data)")
     if getattr(data, "shape", ()) != () or isinstance(data, (list, tuple)):
         size = getattr(data, "size", None) or len(data)
@@ -327,9 +331,8 @@ def operand(x: Any, function: str) -> Any:
     if plain is NotImplemented:
         if x.__class__ is Condition:
             raise TypeError(f"{function} wants numbers or Values, got the comparison {x!r}; use where(condition, 1, 0)")
-        cure = (
-            f"; one at a time: [{function}(v) for v in …]" if hasattr(x, "__len__") and not isinstance(x, str) else ""
-        )
+        several = hasattr(x, "__len__") and not isinstance(x, str)
+        cure = f"; one at a time: [{function}(v) for v in …]" if several else ""
         raise TypeError(f"{function} wants numbers or Values, got {type(x).__name__}{cure}")
     return plain
 
@@ -355,7 +358,7 @@ def apply(op: str, *operands: Any) -> Any:
         for letter, o in zip(row.operands, operands, strict=False):
             if letter in row.constants and o.__class__ is Value:
                 raise TypeError(f"the {letter} of {op} is a plain number without a gradient, got {o!r}; use .data")
-    data = [o if o.__class__ is float else o.data for o in operands]
+    data = [o if o.__class__ is float else o._data for o in operands]
     result = RESULTS[op](*data)
     if Value not in map(type, operands) and not condition:
         return result
@@ -392,4 +395,4 @@ def _unflatten(leaves: list[Value], rows: list[tuple[Any, ...]]) -> Value:
 
 
 def _short(x: Any) -> str:
-    return str(x.label or f"Value({x.data!r})") if x.__class__ is Value else repr(x)
+    return str(x.label or f"Value({x._data!r})") if x.__class__ is Value else repr(x)

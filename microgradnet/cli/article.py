@@ -28,6 +28,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--digits", metavar="N", type=int, default=17, choices=range(1, 18), help="decimals of the gradients, 1 to 17"
     )
+    parser.add_argument(
+        "--engine", choices=("auto", "eager", "python", "numpy", "numba"), default="auto", help="trains (%(default)s)"
+    )
     parser.add_argument("--out", metavar="DIR", default=".", help="write the files here (the current folder)")
     parser.add_argument("--no-files", action="store_true", help="write no files")
     parser.add_argument("--json", action="store_true", help="print all of it as JSON")
@@ -39,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
 
     check_settings(args.seed, args.epochs, args.rate)
     folder = None if args.no_files else usable_folder(args.out)
-    shown = exhibit(args.seed, args.epochs, args.rate)
+    shown = exhibit(args.seed, args.epochs, args.rate, args.engine)
     if shown.history.stopped and not shown.history.interrupted:
         return 2  # the training diverged, and fit has said so
     files: list[str] = []

@@ -43,6 +43,7 @@ def add(subparsers: Any) -> None:
     train.add_argument("--test", metavar="PART", type=float, default=0.25, help="share to test on (%(default)s)")
     train.add_argument("--seed", metavar="N", type=int, default=0, help="fixes all that is by chance (%(default)s)")
     train.add_argument("--init", metavar="NAME", help="first parameters: uniform, xavier, he, article (by activation)")
+    train.add_argument("--engine", metavar="NAME", default="auto", help="eager, python, numpy or numba (%(default)s)")
     train.add_argument("--save", metavar="MODEL.json", help="write the model here, for predict")
     train.add_argument("--plot", metavar="LOSS.png", help="draw the loss here (.png, .svg, .pdf; needs matplotlib)")
     output = train.add_mutually_exclusive_group()
@@ -127,6 +128,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         test=args.test,
         seed=args.seed,
         init=args.init,
+        engine=args.engine,
     )
 
 

@@ -33,6 +33,7 @@ from microgradnet.compiler.plan import (
     parts_of,
     shape_of_steps,
 )
+from microgradnet.compiler.sizes import Dim, Scaled, Size
 from microgradnet.ops import COMPARISONS, TABLE
 from microgradnet.rules import RESULTS
 
@@ -114,6 +115,9 @@ def _add(a: Node, b: Node) -> Node | None:
         return elementwise("sub", a, b.operands[0])
     if a.op == "neg":
         return elementwise("sub", b, a.operands[0])
+    for x, y in ((a, b), (b, a)):
+        if x.number is not None and x.number < 0.0:
+            return elementwise("sub", y, number(-x.number))
     return None
 
 
@@ -128,6 +132,8 @@ def _sub(a: Node, b: Node) -> Node | None:
 
 
 def _mul(a: Node, b: Node) -> Node | None:
+    if a.op == b.op == "number" and (a.detail.__class__ is Scaled or b.detail.__class__ is Scaled):
+        return _scaled(a.detail, b.detail)
     for x, y in ((a, b), (b, a)):
         if x.number is None:
             continue
@@ -144,9 +150,23 @@ def _mul(a: Node, b: Node) -> Node | None:
                     return elementwise("mul", number(product), rest)
     if a.op == "neg" and b.op == "neg":
         return elementwise("mul", a.operands[0], b.operands[0])
+    if a.op == "neg":
+        return elementwise("neg", elementwise("mul", a.operands[0], b))
+    if b.op == "neg":
+        return elementwise("neg", elementwise("mul", a, b.operands[0]))
     if b.number is not None and a.number is None:
         return elementwise("mul", b, a)
     return None
+
+
+def _scaled(x: float | Scaled, y: float | Scaled) -> Node | None:
+    """The product of two literals that depend on N."""
+    if not isinstance(x, Scaled):
+        x, y = y, x
+    if not isinstance(x, Scaled) or (isinstance(y, Scaled) and y.plus != x.plus):
+        return None
+    factor, power = (x.factor * y.factor, x.power + y.power) if isinstance(y, Scaled) else (x.factor * y, x.power)
+    return number(factor) if power == 0 else Node("number", (), (), Scaled(factor, power, x.plus))
 
 
 def _neg(x: Node) -> Node | None:
@@ -172,16 +192,39 @@ def _where(c: Node, a: Node, b: Node) -> Node | None:
     return None
 
 
+def _pow(a: Node, b: Node) -> Node | None:
+    return a if b.number == 1.0 else None
+
+
 def _not(c: Node) -> Node | None:
+    if c.number is not None:
+        return _truth(not c.number)
     return c.operands[0] if c.op == "not" else None
 
 
+def _and(a: Node, b: Node) -> Node | None:
+    for x, y in ((a, b), (b, a)):
+        if x.number is not None and _keeps_shape(y, x):
+            return y if x.number else expand(_truth(False), y.shape)
+    return a if a is b else None
+
+
+def _or(a: Node, b: Node) -> Node | None:
+    for x, y in ((a, b), (b, a)):
+        if x.number is not None and _keeps_shape(y, x):
+            return expand(_truth(True), y.shape) if x.number else y
+    return a if a is b else None
+
+
 def _truth_of(x: Node) -> Node | None:
+    if x.number is not None:
+        return _truth(bool(x.number))
     return x if x.op in BOOLEAN else None
 
 
 _SHORTER: dict[str, Callable[..., Node | None]] = {
-    "add": _add, "sub": _sub, "mul": _mul, "neg": _neg, "div": _div, "where": _where, "not": _not, "truth": _truth_of,
+    "add": _add, "sub": _sub, "mul": _mul, "neg": _neg, "div": _div, "pow": _pow, "pow_const": _pow,
+    "where": _where, "not": _not, "and": _and, "or": _or, "truth": _truth_of,
 }  # fmt: skip
 
 
@@ -190,6 +233,8 @@ _SHORTER: dict[str, Callable[..., Node | None]] = {
 
 def view(a: Node, *steps: Step) -> Node:
     """The array after these steps; a view of a view is one view, steps that change nothing drop out."""
+    if a.op == "neg":
+        return -view(a.operands[0], *steps)
     if a.op == "view":
         a, steps = a.operands[0], (*a.detail, *steps)
     shape = a.shape
@@ -261,6 +306,8 @@ def total(a: Node, axes: Sequence[int]) -> Node:
     axes = tuple(sorted(axes))
     if not axes:
         return a
+    if a.op == "neg":
+        return -total(a.operands[0], axes)
     shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
     if a.op == "view" and len(axes) == len(a.shape) and a.detail[-1][0] in ("transpose", "reshape"):
         straight = view(a.operands[0], *a.detail[:-1])  # the sum of everything, however it lies
@@ -273,16 +320,28 @@ def total(a: Node, axes: Sequence[int]) -> Node:
     if a.op == "expand":
         inner = a.operands[0]
         if inner.shape == ():
-            return expand(number(prod(a.shape[i] for i in axes)) * inner, shape)
+            return expand(_many(a.shape[i] for i in axes) * inner, shape)
         repeated = [i for i in axes if inner.shape[i] == 1 and a.shape[i] != 1]
         if repeated:
-            count = prod(a.shape[i] for i in repeated)
             rest = dropped(total(inner, [i for i in axes if i not in repeated]), _after(repeated, axes))
-            return expand(number(count) * rest, shape)
+            return expand(_many(a.shape[i] for i in repeated) * rest, shape)
+    if a.op == "place" and len(shape) < len(a.shape) and axes[-1] == len(a.shape) - 1:
+        return total(a.operands[0], axes[:-1])  # all others are 0
     single = [i for i in axes if a.shape[i] == 1]
     if single:
         return total(dropped(a, single), [i - sum(s < i for s in single) for i in axes if i not in single])
     return Node("sum", (a,), shape, axes)
+
+
+def _many(sizes: Iterable[Size]) -> Node:
+    """How many elements axes of these sizes have, as a literal, or a product of some that depend on N."""
+    sizes = list(sizes)
+    result = number(prod(size for size in sizes if isinstance(size, int)))
+    for size in sizes:
+        if isinstance(size, Dim):
+            times = Node("number", (), (), Scaled(float(size.times), 1))
+            result = result * (times + float(size.plus))
+    return result
 
 
 def _after(kept: Iterable[int], axes: Iterable[int]) -> list[int]:
@@ -303,7 +362,7 @@ def contract(a: Node, b: Node, letters: str) -> Node:
     a, left = _straightened(*_unrepeated(a, left))
     b, right = _straightened(*_unrepeated(b, right))
     summed = [letter for letter in sizes if letter not in result]
-    count = prod(sizes[letter] for letter in summed if letter not in left + right)
+    count = _many(sizes[letter] for letter in summed if letter not in left + right)
     a, left = _summed_out(a, left, [c for c in summed if c not in right])
     b, right = _summed_out(b, right, [c for c in summed if c not in left])
     present = "".join(c for c in result if c in left + right)
@@ -311,9 +370,7 @@ def contract(a: Node, b: Node, letters: str) -> Node:
         both = Node("contract", (a, b), tuple(sizes[c] for c in present), f"{left},{right}->{present}")
     else:
         both = _aligned(a, left, present) * _aligned(b, right, present)
-    if count != 1:
-        both = number(count) * both
-    return expand(_aligned(both, present, result), shape)
+    return expand(_aligned(count * both, present, result), shape)
 
 
 def _unrepeated(a: Node, letters: str) -> tuple[Node, str]:
@@ -463,3 +520,15 @@ for _row in TABLE.values():
         setattr(Node, f"__r{_row.dunder}__", _operator(_row.name, reflected=True))
 for _op in COMPARISONS:
     setattr(Node, f"__{_op}__", _operator(_op))
+
+
+def _power(a: Node, b: Node | float) -> Node:
+    return elementwise("pow" if isinstance(b, Node) else "pow_const", a, b)  # as on Values: a number is no operand
+
+
+def _power_of_number(b: Node, a: float) -> Node:
+    return elementwise("rpow_const", a, b)
+
+
+setattr(Node, "__pow__", _power)  # noqa: B010
+setattr(Node, "__rpow__", _power_of_number)  # noqa: B010

@@ -113,6 +113,9 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.op} {_shown(self.shape)}>"
 
+    def __bool__(self) -> bool:
+        raise TypeError("a node has no number yet, so nothing can be decided by it; use where(condition, a, b)")
+
     # operators, which `arrays` gives it
     def _unary(self) -> Node:
         raise NotImplementedError("import microgradnet.compiler.arrays")
@@ -350,6 +353,8 @@ def broadcast(*shapes: Shape) -> Shape:
     (100, 16)
     """
     axes = [shape for shape in shapes if shape != ()]
+    if not axes or axes.count(axes[0]) == len(axes):
+        return axes[0] if axes else ()
     _require(len({len(shape) for shape in axes}) <= 1, f"axes differ in number: {', '.join(map(_shown, shapes))}")
     result = []
     for sizes in zip(*axes, strict=True):

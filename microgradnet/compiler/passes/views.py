@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.arrays import view
+from microgradnet.compiler.arrays import inserted, view
 from microgradnet.compiler.plan import Node, Step, Table
 
 __all__ = ["seen", "varying"]
@@ -40,6 +40,8 @@ def seen(array: Node, at: Any) -> Node:
     size = prod(array.shape)
     if at.size == size and (at.reshape(-1) == np.arange(size)).all():
         return view(array, ("reshape", at.shape))
+    if single := [axis for axis, n in enumerate(at.shape) if n == 1]:
+        return inserted(seen(array, np.squeeze(at)), single)
     steps = _sliced(array.shape, at) or _radix(array.shape, at) or _gathered(array.shape, at)
     return view(array, *steps)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import index
@@ -23,12 +23,12 @@ from microgradnet.files import write_atomically
 from microgradnet.losses import LOSSES
 from microgradnet.nn import Module
 from microgradnet.optim import SGD, Optimizer
+from microgradnet.training.rows import Pair, chosen_rows, own_validation, pairs
+from microgradnet.training.walking import ENGINES, Eager, Loss, plain, walk
 from microgradnet.value import Value
 
-__all__ = ["History", "fit"]
+__all__ = ["ENGINES", "History", "fit"]
 
-Pair: TypeAlias = "tuple[list[float], float | list[float]]"  # a sample and its target
-Loss: TypeAlias = Callable[[Any, Any], Any]
 Report: TypeAlias = Callable[[int, float], None]
 
 
@@ -38,7 +38,7 @@ class History:
 
     `losses` are over the whole training part, `validation_losses` over the validation part (empty without one);
     `before` is the training loss before the first step. `interrupted` is True after Ctrl-C; `stopped` says in one
-    sentence why a training ended early, and is empty if it did not.
+    sentence why a training ended early, and is empty if it did not. `engine` is what ran, `why` says why it did.
 
     >>> History(epochs=[0, 10], losses=[0.5, 0.25]).losses[-1]
     0.25
@@ -50,6 +50,8 @@ class History:
     before: float = math.nan
     interrupted: bool = False
     stopped: str = ""
+    engine: str = ""
+    why: str = ""
 
     def __repr__(self) -> str:
         if not self.losses:
@@ -108,6 +110,7 @@ def fit(
     every: int = 1,
     progress: bool = True,
     on_epoch: Report | None = None,
+    engine: str = "auto",
 ) -> History:
     """Train `model` on the rows of `X` and the targets `y`; its parameters change, a History is returned.
 
@@ -121,10 +124,17 @@ def fit(
     - `every`: measure the loss after epoch 0, every, 2 · every …, and after the last.
     - `progress`: show a bar with the loss while it runs, if standard error is a terminal.
     - `on_epoch`: called with the epoch and its loss at each measurement.
+    - `engine`: "eager" computes each step anew; "python", "numpy" and "numba" compile the loss of a row or of a batch
+      (see `compile`), and run all steps between two measurements in one go, with the same results to rounding; "auto"
+      takes the fastest of eager, python and numpy. `History.why` says which ran, and why.
 
     Epochs count from `optimizer.epoch`, so that a second `fit` with the same optimiser goes on where one ended.
 
-    Ctrl-C ends the training after the last whole step; the parameters stay as they are then, `interrupted` is True.
+    A compiled loss is run on Values a few times and never again, so it must do the same each time: where it is held
+    against the eager engine after some epochs and differs, the training begins again there.
+
+    Ctrl-C ends the training after the last whole step (compiled: some epochs back, at most a tenth of a second); the
+    parameters stay as they are then, `interrupted` is True.
     A loss that is nan or infinite ends it as well: the parameters go back to the last measurement (the ones at the
     start, if there was none) and `stopped` says so. Both print a line on standard error.
 
@@ -141,88 +151,112 @@ def fit(
     optimizer = _chosen_optimizer(model, optimizer, lr)
     epochs, every = _at_least("epochs", epochs, 1), _at_least("every", every, 1)
     source = random.Random(None if seed is None else _at_least("seed", seed, 0))
-    pairs = _pairs(X, y, "")
-    start = _losses_at_start(model, loss_of_one, pairs, "")
-    own = _own_validation(validation) if isinstance(validation, (tuple, list)) else []
+    all_rows = pairs(X, y, "")
+    start = _losses_at_start(model, loss_of_one, all_rows, "")
+    own = own_validation(validation) if isinstance(validation, (tuple, list)) else []
     _losses_at_start(model, loss_of_one, own, " of the validation part")
-    chosen = set() if isinstance(validation, (tuple, list)) else _chosen_rows(len(pairs), validation, source)
-    held_out = own or [pairs[i] for i in sorted(chosen)]
-    rows = [pair for i, pair in enumerate(pairs) if i not in chosen]
+    chosen = set() if isinstance(validation, (tuple, list)) else chosen_rows(len(all_rows), validation, source)
+    held_out = own or [all_rows[i] for i in sorted(chosen)]
+    rows = [pair for i, pair in enumerate(all_rows) if i not in chosen]
     start = [number for i, number in enumerate(start) if i not in chosen]
-    order, size = list(rows), len(rows) if batch is None else _at_least("batch", batch, 1)
-    history = History(before=functions.mean(start))
-    first, last = optimizer.epoch, optimizer.epoch + epochs - 1
-    sound = [p.data for p in optimizer.parameters]
-    try:
+    size = len(rows) if batch is None else _at_least("batch", batch, 1)
+    way = walk(engine, model, loss_of_one, optimizer, rows, size, epochs)
+    before = [p.data for p in optimizer.parameters], optimizer.states, optimizer.epoch, source.getstate()
+
+    def trained(way: Any) -> History:
+        history = History(before=functions.mean(start), engine=way.name, why=way.why)
+        order = list(range(len(rows)))
         with _bar(epochs, progress) as report:
-            for epoch in range(first, last + 1):
-                if shuffle:
-                    source.shuffle(order)
-                for i in range(0, len(order), size):
-                    _step(model, loss_of_one, optimizer, order[i : i + size])
-                optimizer.epoch = epoch + 1
-                if epoch % every and epoch != last:
-                    continue
-                now = _mean_loss(model, loss_of_one, rows)
-                history.epochs.append(epoch)
-                history.losses.append(now)
-                if held_out:
-                    history.validation_losses.append(_mean_loss(model, loss_of_one, held_out))
-                if not math.isfinite(now):
-                    history.stopped = (
-                        f"the loss became {now} in epoch {epoch}, the parameters are those of the last measurement "
-                        "before; try a smaller rate"
-                    )
-                    _put_back(optimizer.parameters, sound)
-                    break
-                sound = [p.data for p in optimizer.parameters]
-                report(epoch - first + 1, now)
-                if on_epoch is not None:
-                    on_epoch(epoch, now)
-    except KeyboardInterrupt:
-        history.interrupted = True
-        if history.stopped:  # it came while they were put back
-            _put_back(optimizer.parameters, sound)
-        else:
-            history.stopped = f"interrupted in epoch {optimizer.epoch}, the parameters are those of the last whole step"
-            _even_out(history, bool(held_out))
+            _train(
+                way, history, optimizer, epochs, every, source if shuffle else None, order, held_out, report, on_epoch
+            )
+        return history
+
+    try:
+        history = trained(way)
+    except _Changed:
+        numbers, optimizer.states, optimizer.epoch, state = before
+        _put_back(optimizer.parameters, numbers)
+        source.setstate(state)
+        why = "the loss was another one after some epochs than when it was compiled, so the training began again"
+        history = trained(Eager(model, loss_of_one, optimizer, rows, size, why))
     model.zero_grad()
     if history.stopped:
         print(f"fit: {history.stopped}", file=sys.stderr)
     return history
 
 
-# --- a step, a measurement ----------------------------------------------------------------------------------------
+class _Changed(Exception):
+    """The loss is not the one that was compiled any more."""
 
 
-def _step(model: Module, loss: Loss, optimizer: Optimizer, rows: list[Pair]) -> None:
-    losses = [loss(model(x), t) for x, t in rows]
-    total = losses[0] if len(losses) == 1 else functions.mean(losses)
-    optimizer.zero_grad()
-    total.backward()
-    optimizer.step()
+def _train(
+    way: Any,
+    history: History,
+    optimizer: Optimizer,
+    epochs: int,
+    every: int,
+    shuffled_by: random.Random | None,
+    order: list[int],
+    held_out: list[Pair],
+    report: Report,
+    on_epoch: Report | None,
+) -> None:
+    """All epochs, measured, into the history."""
+    first, last = optimizer.epoch, optimizer.epoch + epochs - 1
+    sound = [p.data for p in optimizer.parameters]
+    try:
+        for epoch in range(first, last + 1):
+            if shuffled_by is not None:
+                shuffled_by.shuffle(order)
+            way.epoch(order if shuffled_by is not None else None)
+            if epoch % every and epoch != last:
+                continue
+            now = way.loss()
+            history.epochs.append(epoch)
+            history.losses.append(now)
+            if held_out:
+                history.validation_losses.append(way.loss_of(held_out))
+            if not math.isfinite(now):
+                history.stopped = (
+                    f"the loss became {now} in epoch {epoch}, the parameters are those of the last measurement before; "
+                    "try a smaller rate"
+                )
+                way.settle()
+                _put_back(optimizer.parameters, sound)
+                return
+            way.write()
+            if not way.agrees(epoch == last):
+                raise _Changed
+            sound = [p.data for p in optimizer.parameters]
+            report(epoch - first + 1, now)
+            if on_epoch is not None:
+                way.settle()
+                on_epoch(epoch, now)
+                way.reread()
+        way.settle()
+    except KeyboardInterrupt:
+        history.interrupted = True
+        way.settle()
+        if history.stopped:  # it came while they were put back
+            _put_back(optimizer.parameters, sound)
+            return
+        way.write()
+        history.stopped = (
+            f"interrupted in epoch {optimizer.epoch}, the parameters are those of the last whole {way.unit}"
+        )
+        _even_out(history, bool(held_out))
 
 
-def _mean_loss(model: Module, loss: Loss, pairs: list[Pair]) -> float:
-    mean: float = functions.mean([_plain(loss(model(x), t)) for x, t in pairs])
-    return mean
-
-
-def _losses_at_start(model: Module, loss: Loss, pairs: list[Pair], whose: str) -> list[float]:
+def _losses_at_start(model: Module, loss: Loss, rows: list[Pair], whose: str) -> list[float]:
     """The loss of each pair. What does not fit is found here, before anything has changed, and told by row."""
     losses = []
-    for i, (x, t) in enumerate(pairs):
+    for i, (x, t) in enumerate(rows):
         try:
-            losses.append(_plain(loss(model(x), t)))
+            losses.append(plain(loss(model(x), t)))
         except InputError as error:
             raise InputError(f"fit: row {i}{whose}: {error}") from error
     return losses
-
-
-def _plain(loss: Any) -> float:
-    if isinstance(loss, Value):
-        return loss.data
-    raise TypeError(f"a loss must return a Value, got {type(loss).__name__} {loss!r:.60}")
 
 
 def _put_back(parameters: list[Value], numbers: list[float]) -> None:
@@ -274,74 +308,6 @@ def _at_least(what: str, given: Any, least: int) -> int:
     if number < least:
         raise InputError(f"fit: {what} must be at least {least}, got {number}")
     return number
-
-
-def _own_validation(given: Sequence[Any]) -> list[Pair]:
-    if len(given) != 2:
-        raise InputError(f"fit: validation must be a part such as 0.25, or (X, y), got {len(given)} things")
-    return _pairs(given[0], given[1], "validation ")
-
-
-def _chosen_rows(n_rows: int, part: float | None, source: random.Random) -> set[int]:
-    """The numbers of the rows that are kept for validation."""
-    if part is None:
-        return set()
-    if isinstance(part, bool) or not isinstance(part, (int, float)):
-        raise TypeError(f"fit: validation must be a part such as 0.25, or (X, y), got {type(part).__name__}")
-    if not 0.0 < part < 1.0:
-        raise InputError(f"fit: validation must be a part between 0 and 1, such as 0.25, got {part}")
-    n = round(part * n_rows)
-    if not 0 < n < n_rows:
-        raise InputError(f"fit: {part} of {n_rows} rows leaves one part empty; give more rows or another part")
-    return set(source.sample(range(n_rows), n))
-
-
-def _pairs(X: Any, y: Any, whose: str) -> list[Pair]:
-    """X and y as plain floats, row by row: as many rows as targets, rows of equal length, finite numbers."""
-    rows = [_row(row, f"{whose}X", i) for i, row in enumerate(_listed(X, f"{whose}X"))]
-    targets = [_row(row, f"{whose}y", i) for i, row in enumerate(_listed(y, f"{whose}y"))]
-    if len(rows) != len(targets) or not rows:
-        raise InputError(
-            f"fit: {whose}X has {len(rows)} rows and {whose}y has {len(targets)}; give one target per row, at least one"
-        )
-    for what, table in (("X", rows), ("y", targets)):
-        for i, row in enumerate(table):
-            if len(row) != len(table[0]):
-                raise InputError(
-                    f"fit: row {i} of {whose}{what} has {len(row)} numbers and row 0 has {len(table[0])}; "
-                    "give all the same number"
-                )
-    return [(x, t[0] if len(t) == 1 else t) for x, t in zip(rows, targets, strict=True)]
-
-
-def _listed(table: Any, what: str) -> list[Any]:
-    if hasattr(table, "to_numpy"):  # a data frame, which iterates over its column names
-        table = table.to_numpy()
-    if hasattr(table, "tolist"):
-        table = table.tolist()
-    if isinstance(table, (str, bytes, dict)) or not isinstance(table, Iterable):
-        raise TypeError(f"fit: {what} must be a list of rows or an array, got {type(table).__name__} {table!r:.60}")
-    return list(table)
-
-
-def _row(row: Any, what: str, i: int) -> list[float]:
-    """A row as a list of floats; a single number is a row of one."""
-    if isinstance(row, (str, bytes)) or not hasattr(row, "__len__") or getattr(row, "ndim", 1) == 0:
-        row = [row]
-    numbers = []
-    for j, given in enumerate(row):
-        if isinstance(given, (str, bytes, Value)) or not hasattr(given, "__float__"):
-            raise TypeError(
-                f"fit: row {i}, column {j} of {what} must be a number, got {type(given).__name__} {given!r:.60}"
-            )
-        try:
-            number = float(given)
-        except OverflowError:  # a whole number beyond 1.8e308
-            number = math.inf
-        if not math.isfinite(number):
-            raise InputError(f"fit: row {i}, column {j} of {what} is {number}; leave the row out or put a number in")
-        numbers.append(number)
-    return numbers
 
 
 # --- progress -----------------------------------------------------------------------------------------------------

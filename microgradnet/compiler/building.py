@@ -1,0 +1,252 @@
+"""From a recording to a program that runs: which engine, the text, its functions, and the check against eager.
+
+`build` makes the plan that the engine wants, writes it, runs it on the example data and holds loss and gradient against
+the recorded graph's own. A plan of arrays that does not agree is given up for the plain scalar plan; if that differs
+too, it is an error. So nothing is returned that was not seen to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from microgradnet.compiler.arguments import argument_names, read
+from microgradnet.compiler.backends import Code, Trainer, backend
+from microgradnet.compiler.backprop import with_gradient
+from microgradnet.compiler.batches import of_any_size
+from microgradnet.compiler.checking import difference, magnitudes
+from microgradnet.compiler.passes import roll
+from microgradnet.compiler.plan import Plan, Shape
+from microgradnet.compiler.recording import Recording, record
+from microgradnet.compiler.sizes import Dim
+from microgradnet.compiler.straight import straight
+from microgradnet.compiler.updates import is_spelled_out
+from microgradnet.errors import InputError
+
+if TYPE_CHECKING:
+    from microgradnet.compiler.parameters import Parameters
+
+__all__ = ["ENGINES", "Built", "build"]
+
+ENGINES = ("auto", "python", "numpy", "numba", "jax")
+WORTH = 30
+"""An array operation costs as much as so many scalar ones."""
+MANY = 200_000
+"""So many scalar operations are not recorded only to check a program of any batch size."""
+ROWS = 32
+"""From so many rows on, a program of any batch size is tried first: three small recordings cost no more than one."""
+TINY = 60
+"""So few scalar operations are not looked at as arrays at all."""
+FREE = {"argument", "number", "table", "view", "expand"}
+"""Operations of a plan that take no time of their own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A program that was seen to agree with the eager engine: its code, and why it is this one."""
+
+    recording: Recording
+    code: Code
+    why: str
+    shapes: dict[str, Shape] | None = None
+    """The shapes of the data where they depend on the batch."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The Values that it reads."""
+        return self.recording.found
+
+    @property
+    def array_plan(self) -> Plan:
+        """The plan of arrays, where there is one, also if the program that runs is one of plain numbers."""
+        plan = self.code.asked
+        if not is_spelled_out(plan):
+            return plan
+        try:
+            return roll(self.recording)
+        except InputError:
+            return plan
+
+    def trainer(self, plan: Plan, walked: Sequence[str]) -> Trainer:
+        """The loop of a step with an update, see `backends.Trainer`."""
+        return Trainer(self.code, plan, walked)
+
+
+def build(
+    loss: Callable[..., Any],
+    parameters: Any,
+    data: Sequence[Any],
+    *,
+    static: Sequence[str] = (),
+    engine: str = "auto",
+    batch: bool | None = None,
+) -> Built:
+    """The program for this loss; see `compile`.
+
+    InputError for an unknown engine, and where no way of writing it agrees with the eager engine; ImportError, with
+    what to install, for an engine that is not there.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"unknown engine {engine!r:.60}; take one of: {', '.join(ENGINES)}")
+    if batch is not None and not isinstance(batch, bool):
+        raise TypeError(f"batch must be True, False or None, got {type(batch).__name__} {batch!r:.60}")
+    if batch and engine == "python":
+        raise InputError('engine="python" spells out every number of one batch size; take "numpy", or batch=False')
+    why_not = ""
+    if batch or (batch is None and engine != "python" and _rows(data) >= ROWS):
+        try:
+            return _of_any_size(loss, parameters, data, static, engine)
+        except ImportError:
+            raise
+        except Exception as error:
+            if batch:
+                raise InputError(f"compile: no program for any batch size: {error}") from error
+            why_not = f"; for this batch size only: {_told(error)}"
+    recording = record(loss, parameters, data, static)
+    example = examples(recording, loss, data)
+    return _agreeing(recording, [(recording, example)], _ways(recording, engine), why_not)
+
+
+def _of_any_size(
+    loss: Callable[..., Any], parameters: Any, data: Sequence[Any], static: Sequence[str], engine: str
+) -> Built:
+    """A program with sizes that depend on the batch, checked at a few rows, and at all where these are not too many."""
+    found = of_any_size(loss, parameters, data, static, roll)
+    names = [argument.name for argument in found.recording.arguments]
+    shapes = {a.name: (Dim(1), *a.shape[1:]) if a.name in found.batched else a.shape for a in found.recording.arguments}
+    checks = [(found.recording, examples(found.recording, loss, found.data))]
+    n = found.nodes_at(_rows(data))
+    if n < MANY:
+        whole = record(loss, parameters, data, static)
+        checks.append((whole, examples(whole, loss, data)))
+    plan = with_gradient(found.plan)
+    statements = _statements(plan)
+    language = "numpy" if engine == "auto" else engine
+    became = (
+        f"about {n:,} scalar operations became {statements:,} array operation{'s' * (statements != 1)}, "
+        "for any batch size"
+    )
+    way = (lambda: Code(backend(language, False, _rows(data)), plan, names, "step"), became)
+    return _agreeing(found.recording, checks, [way], "", shapes)
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+
+
+def examples(recording: Recording, loss: Callable[..., Any], data: Sequence[Any]) -> list[Any]:
+    """The data that were recorded, as arrays."""
+    names = argument_names(loss, len(data))
+    return [read(name, given)[1] for name, given in zip(names, data, strict=True) if name not in recording.static]
+
+
+def _rows(data: Sequence[Any]) -> int:
+    """How many rows the first data argument with any has."""
+    return next((len(given) for given in data if hasattr(given, "__len__") and getattr(given, "ndim", 1)), 0)
+
+
+def _agreeing(
+    recording: Recording,
+    checks: Sequence[tuple[Recording, Sequence[Any]]],
+    ways: Sequence[tuple[Callable[[], Code], str]],
+    note: str,
+    shapes: dict[str, Shape] | None = None,
+) -> Built:
+    """The first of these ways that agrees with the eager engine."""
+    tried: list[str] = []
+    for make, why in ways:
+        try:
+            code = make()
+        except (ImportError, InputError):
+            raise
+        except Exception as error:
+            if make is ways[-1][0]:
+                raise
+            tried.append(f"its array form could not be written ({_told(error)})")
+            continue
+        wrong = next((w for of, example in checks if (w := _disagreement(code, of, example))), "")
+        if not wrong:
+            return Built(recording, code, "; ".join([f"{code.language}: {why}{note}", *tried]), shapes)
+        tried.append(f"its array form is not used, as there {wrong}")
+    raise InputError(
+        f"the program does not agree with the eager engine ({'; '.join(tried)}); this is a fault of the compiler, "
+        "please report it with the loss"
+    )
+
+
+def _ways(recording: Recording, engine: str) -> list[tuple[Callable[[], Code], str]]:
+    """How the program can be written for this engine, the best first, each with the reason in words."""
+    n = sum(max(1, len(operands) - 1) for operands in recording.graph.operands if operands)
+    scalar = _once(lambda: with_gradient(straight(recording)))
+    array = _once(lambda: with_gradient(roll(recording)))
+
+    def code(language: str, plan: Plan, spelled_out: bool) -> Code:
+        return Code(backend(language, spelled_out), plan, list(recording.shapes), "step")
+
+    of_numbers = f"{n:,} scalar operation{'s' * (n != 1)}"
+    if engine == "python":
+        return [(lambda: code("python", scalar(), True), f"chosen; {of_numbers}")]
+    language = engine if engine in ("numba", "jax") else "numpy"
+    spelled = "numba" if engine == "numba" else "python"
+    if engine in ("auto", "numba") and n < TINY:
+        return [(lambda: code(spelled, scalar(), True), f"only {of_numbers}, which are fastest as plain numbers")]
+    last = (
+        (lambda: code(spelled, scalar(), True), f"{of_numbers}, as plain numbers")
+        if engine in ("auto", "numba")
+        else (lambda: code(language, scalar(), False), f"{of_numbers}, one by one")
+    )
+    try:
+        statements = _statements(array())
+    except Exception as error:
+        return [(last[0], f"{last[1]}; they could not be put together to arrays ({_told(error)})")]
+    became = f"{of_numbers} became {statements:,} array operation{'s' * (statements != 1)}"
+    if engine in ("auto", "numba") and n < WORTH * statements:
+        return [(last[0], f"{of_numbers}, which are faster as plain numbers than as {statements:,} array operations")]
+    return [(lambda: code(language, array(), False), became), last]
+
+
+def _statements(plan: Plan) -> int:
+    return sum(1 for node in plan.nodes if node.op not in FREE)
+
+
+def _once(make: Callable[[], Plan]) -> Callable[[], Plan]:
+    made: list[Plan] = []
+
+    def known() -> Plan:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return known
+
+
+# --- the check --------------------------------------------------------------------------------------------------------
+
+
+def _wanted(recording: Recording) -> tuple[float, list[float]]:
+    """Loss and gradient as the eager engine has them, from the recorded graph."""
+    graph = recording.graph
+    adjoints = graph.reverse(graph.partials, 1.0)
+    return float(graph.data[-1]), _by_parameter(recording, [0.0 if a is None else a for a in adjoints])
+
+
+def _by_parameter(recording: Recording, by_node: Sequence[float]) -> list[float]:
+    numbers = [0.0] * len(recording.parameters)
+    for leaf, (name, place) in recording.origin.items():
+        if name == "p":
+            numbers[place] = by_node[leaf]
+    return numbers
+
+
+def _disagreement(code: Code, recording: Recording, example: Sequence[Any]) -> str:
+    """Where the program and the eager engine differ, in words; empty if they agree."""
+    wanted = _wanted(recording)
+    at = [value.data for value in recording.parameters]
+    loss, gradient = code.step(at, example)
+    alone = code.loss(at, example) if code.backend.quick else loss
+    return (
+        difference("the loss", loss, wanted[0], lambda: magnitudes(recording.graph)[0])
+        or difference("the loss alone", alone, wanted[0], lambda: magnitudes(recording.graph)[0])
+        or difference("gradient", gradient, wanted[1], lambda: _by_parameter(recording, magnitudes(recording.graph)[1]))
+    )

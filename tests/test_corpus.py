@@ -1,0 +1,90 @@
+"""Programs that no one tuned the compiler for, and random ones: loss and every derivative are the eager engine's."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import pytest
+from corpus import ENGINES, EXTRAS, Entry, compiled, eager, numbers, programs, put, unlike, values
+from corpus_odd import REFUSED
+from hypothesis import assume, given
+from oracles import examples
+from random_losses import RandomLoss, irregular, regular
+
+PROGRAMS = {
+    name: entry
+    for name, entry in programs("corpus_networks", "corpus_statistics", "corpus_sciences", "corpus_odd").items()
+    if name not in REFUSED
+}
+ANY_SIZE = {name: entry for name, entry in PROGRAMS.items() if entry.others}
+
+
+def data_of(entry: Entry, given: tuple[Any, ...], example: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Data for the eager engine, with the static ones of the example, and those for the program, without them."""
+    names = list(inspect.signature(entry.loss).parameters)[1:]
+    whole = tuple(old if name in entry.static else new for name, old, new in zip(names, example, given, strict=True))
+    return whole, tuple(x for name, x in zip(names, whole, strict=True) if name not in entry.static)
+
+
+def check(entry: Entry, engine: str) -> None:
+    """At the example data, and at other numbers for parameters and data."""
+    parameters, example = entry.make(0)
+    run = compiled(engine, entry.loss, parameters, example, entry.static)
+    for seed in (0, 1):
+        others, new = entry.make(seed)
+        put(parameters, numbers(others))
+        whole, dynamic = data_of(entry, new, example)
+        truth = eager(entry.loss, parameters, whole)
+        assert math.isfinite(truth.value)
+        assert unlike(*run(*dynamic), truth) == [], f"seed {seed}"
+
+
+def test_there_are_enough():
+    assert len(PROGRAMS) >= 100
+    assert len(ANY_SIZE) >= 40
+    assert all(len(inspect.getsource(entry.loss).splitlines()) > 2 for entry in PROGRAMS.values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_the_eager_engine(name, engine):
+    check(PROGRAMS[name], engine)
+
+
+OF_EXTRAS = ("article_one_sample", "moons_own_loops", "attention_one_head", "bradley_terry", "convolution_2d_max_pool",
+             "every_function", "hmm_forward_algorithm", "repeated_indices")  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", EXTRAS)
+@pytest.mark.parametrize("name", OF_EXTRAS)
+def test_a_program_where_more_is_installed(name, engine):
+    """Some only, as these take seconds to compile; `python -m benchmarks corpus` runs all."""
+    check(PROGRAMS[name], engine)
+
+
+@given(irregular())
+@examples(100)
+def test_random_operations(loss):
+    check_random(loss)
+
+
+@given(regular())
+@examples(200)
+def test_random_loops(loss):
+    check_random(loss)
+
+
+def check_random(loss: RandomLoss) -> None:
+    """Both plans, and the languages, of a random loss."""
+    parameters, data = values(loss.parameters), tuple(loss.data.values())
+    truth = eager(loss.function, parameters, data)
+    assume(tame(truth))
+    for engine in ENGINES:
+        assert unlike(*compiled(engine, loss.function, parameters, data)(*data), truth, 1e-10) == [], engine
+
+
+def tame(truth: Any) -> bool:
+    """Whether all numbers are finite, and not so large that they say nothing."""
+    return all(map(math.isfinite, [truth.value, *truth.gradient])) and truth.scale < 1e8
