@@ -6,7 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import article, chain, imports, moons
+from benchmarks import (
+    article,
+    chain,
+    compile_time,
+    compiled_article,
+    compiled_digits,
+    compiled_moons,
+    corpus,
+    imports,
+    moons,
+)
 from microgradnet.display import Table, print_table
 
 BENCHMARKS: dict[str, Callable[[], Table]] = {
@@ -14,6 +24,11 @@ BENCHMARKS: dict[str, Callable[[], Table]] = {
     "moons": moons.run,
     "chain": chain.run,
     "import": imports.run,
+    "compiled_article": compiled_article.run,
+    "compiled_moons": compiled_moons.run,
+    "compiled_digits": compiled_digits.run,
+    "compile_time": compile_time.run,
+    "corpus": corpus.run,
 }
 
 

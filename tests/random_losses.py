@@ -21,9 +21,12 @@ __all__ = ["RandomLoss", "irregular", "regular"]
 
 
 class RandomLoss:
-    """The source of a function `loss(p, …)`, numbers of its parameters, and data (one for each further argument)."""
+    """The source of a function `loss(p, …)`, numbers of its parameters, and data (one for each further argument).
 
-    def __init__(self, source: str, parameters: Any, data: dict[str, Any], batch: bool = False) -> None:
+    `batch`: the names of the data whose first axis may have another length, the same for all.
+    """
+
+    def __init__(self, source: str, parameters: Any, data: dict[str, Any], batch: tuple[str, ...] = ()) -> None:
         self.source, self.parameters, self.data, self.batch = source, parameters, data, batch
 
     @cached_property
@@ -34,9 +37,20 @@ class RandomLoss:
         exec(compile(self.source, "<random loss>", "exec"), scope)
         return scope["loss"]  # type: ignore[no-any-return]
 
+    def of_size(self, n: int) -> tuple[Any, ...]:
+        """Data of so many samples: those that there are, and again with other numbers."""
+        return tuple(
+            [_times(value[k % len(value)], 1 - 0.1 * (k // len(value))) for k in range(n)] if name in self.batch else value
+            for name, value in self.data.items()
+        )
+
     def __repr__(self) -> str:
         data = ", ".join(f"{name}={value!r}" for name, value in self.data.items())
         return f"\n{self.source}\np={self.parameters!r}\n{data}\n"
+
+
+def _times(x: Any, factor: float) -> Any:
+    return [_times(part, factor) for part in x] if isinstance(x, list) else x * factor
 
 
 def numbers(low: float = -1.0, high: float = 1.0) -> st.SearchStrategy[float]:
@@ -289,9 +303,10 @@ def regular(draw: st.DrawFn, most: int = 6, batch: bool | None = None) -> Random
     if draw(st.booleans()):
         terms.append(f"0.1 * {scope.summed('W')} ** 2")
     lines.append(f"    return ({' + '.join(terms)}) / {N} + 0.5 * {scope.summed('b')}")
-    X, y = (_filled(draw, tuple(3 if size == N else size for size in shapes[name])) for name in ("X", "y"))
+    X, y = (_filled(draw, tuple(7 if size == N else size for size in shapes[name])) for name in ("X", "y"))
     data = {"X": X, "y": y, "c": draw(st.sampled_from(([0, 1], [1, 1])))}
-    return RandomLoss("\n".join(lines), _filled(draw, (length,)), data, with_batch)
+    batch = tuple(name for name in ("X", "y") if shapes[name][:1] == (N,))
+    return RandomLoss("\n".join(lines), _filled(draw, (length,)), data, batch)
 
 
 def _read(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[str, int]:

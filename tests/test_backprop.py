@@ -312,6 +312,28 @@ def test_the_same_contribution_twice_is_doubled() -> None:
     assert text(plan)[-1] == "gradient: (3,) = mul 2.0 p"
 
 
+def test_a_matrix_times_itself_sends_two_different_adjoints() -> None:
+    p = argument("p", (3, 3))
+    at = np.arange(9.0).reshape(3, 3)
+    for letters in ("ij,jk->ik", "ij,kj->ik", "ij,ij->", "ij,ji->", "ij,ij->i"):
+        y = elementwise("sin", contract(p, p, letters))
+        plan = plan_of(total(y, range(len(y.shape))))
+        assert close(gradients(plan, p=at)[1], eagerly(plan, p=at)[1], 1e-13), letters
+
+
+def test_softmax_of_which_one_is_chosen() -> None:
+    """-log(softmax(p)[k]): three operations on whole arrays lead back."""
+    p, k = argument("p", (8, 10)), argument("k", (8,))
+    before = plan_of(total(-elementwise("log", choose(softmax(p), k)), [0]))
+    plan = with_gradient(before)
+    forward = set(before.nodes)
+    wide = [node.op for node in plan.nodes if node.shape == (8, 10) and node not in forward]
+    assert wide == ["place", "sub", "mul"]
+    at, index = np.sin(np.arange(80.0)).reshape(8, 10), np.arange(8.0)
+    softly = np.exp(at) / np.exp(at).sum(1, keepdims=True)
+    assert close(gradients(before, p=at, k=index)[1], softly - np.eye(8, 10), 1e-14)
+
+
 def test_nothing_that_depends_on_p_gives_zeros() -> None:
     p, x = argument("p", (3,)), argument("x", (3,))
     steps = elementwise("floor", p) + elementwise("where", p > 0.0, 1.0, 2.0) + elementwise("sign", p)
@@ -327,6 +349,8 @@ def test_what_with_gradient_refuses() -> None:
         with_gradient(plan_of(p))
     with pytest.raises(InputError, match=r"reads no argument 'q'; it reads p"):
         with_gradient(plan_of(total(p, [0])), "q")
+    with pytest.raises(TypeError, match="comes before lowered"):
+        with_gradient(lowered(plan_of(logsumexp(p)), ()))
     with pytest.raises(TypeError, match="share it"):
         with_gradient(plan_of(total(p * argument("p", (3,)), [0])))
 
@@ -422,6 +446,42 @@ def test_reach_through_views_sums_and_broadcasting() -> None:
         wanted = eagerly(plan, **given)[1]
         assert close(gradients(plan, **given)[1], wanted, 1e-14), i
         assert np.isfinite(wanted[:2]).all() or i in (10, 11)
+
+
+@pytest.mark.parametrize("op", [softmax, logsumexp])
+def test_rows_without_a_slope_that_nothing_selects(op: Callable[[Node], Node]) -> None:
+    """The same with data of -inf: the rows' own slope is nan, which no finite number hides."""
+    p, x, valid = argument("p", (3,)), argument("X", (2, 3)), argument("valid", (2,))
+    rows = op(x + view(p, ("insert", (0,))))
+    mask = elementwise("truth", valid if op is logsumexp else view(valid, ("insert", (1,))))
+    kept = elementwise("where", mask, rows, 0.0)
+    plan = plan_of(total(kept * kept, range(len(kept.shape))))
+    given = {"p": np.array([0.5, 1.0, -1.0]), "X": np.array([[1.0, 2.0, 3.0], [-inf] * 3]), "valid": [1.0, 0.0]}
+    wanted = eagerly(plan, **given)[1]
+    assert np.isfinite(wanted).all()
+    assert wanted.any()
+    assert close(gradients(plan, **given)[1], wanted, 1e-14)
+
+
+def test_what_was_not_chosen_may_hold_anything() -> None:
+    p, x, k = argument("p", (2,)), argument("X", (3, 2)), argument("k", (3,))
+    for row in (elementwise("log", p), p * 2.0):
+        plan = plan_of(total(choose(x * view(row, ("insert", (0,))), k), [0]))
+        given = {"p": np.array([0.0, 4.0]), "X": np.array([[nan, 1.0], [inf, 2.0], [nan, 3.0]]), "k": [1.0] * 3}
+        wanted = eagerly(plan, **given)[1]
+        assert wanted[0] == 0.0
+        assert gradients(plan, **given)[1].tolist() == wanted.tolist() == [0.0, 1.5 if row.op == "log" else 12.0]
+
+
+def test_powers_and_quotients_behind_several_masks() -> None:
+    """What two masks read has an adjoint that was added up, 0 where neither selects: the slope is not read there."""
+    p = argument("p", (3,))
+    for y in (p**-2.0, p**3.0, 1.0 / p, p / 1e-320, elementwise("exp", 1.0 / p)):
+        both = elementwise("minimum", y, 1.0) + elementwise("minimum", y * 2.0, 1.0)
+        plan = plan_of(total(both, [0]))
+        at = np.array([0.0, 4.0, 1e200])
+        wanted = eagerly(plan, p=at)[1]
+        assert close(gradients(plan, p=at)[1], wanted, 1e-14), (y, wanted)
 
 
 N = Dim(1)

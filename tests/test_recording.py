@@ -500,6 +500,28 @@ def test_the_line_is_the_user_s_also_behind_the_standard_library() -> None:
         assert lines[(caught.value.line or 0) - 1].endswith(mark)
 
 
+def test_a_loss_that_changes_a_parameter_is_refused() -> None:
+    def loss(w: Any, x: Any) -> Any:
+        w[1].data = 0.0
+        return w[0] * x
+
+    with pytest.raises(RecordingError, match=r"the loss changes the parameter 1 from 2\.0 to 0\.0"):
+        record(loss, [Value(1.0), Value(2.0)], (0.5,))
+
+
+def test_a_loss_may_change_its_copy_of_the_data() -> None:
+    def loss(w: Any, X: Any) -> Any:
+        for row in X:
+            row[0] -= 1.0
+        X.reverse() if isinstance(X, list) else None
+        return sum(w * row[0] for row in X)
+
+    for X in ([[1.0, 2.0], [3.0, 4.0]], np.array([[1.0, 2.0], [3.0, 4.0]]), ([1.0, 2.0], [3.0, 4.0])):
+        recording = record(loss, Value(2.0), (X,))
+        assert recording.graph.data[-1] == 4.0
+        assert [list(row) for row in X] == [[1.0, 2.0], [3.0, 4.0]]
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -511,6 +533,11 @@ def test_the_line_is_the_user_s_also_behind_the_standard_library() -> None:
 def test_what_is_found_only_by_its_result(loss: Any) -> None:
     with pytest.raises(RecordingError, match=r"of the plain data and .* it is random .* static=\(…\)"):
         record(loss, W, (0.5, 1))
+
+
+def test_random_numbers_are_found_without_data() -> None:
+    with pytest.raises(RecordingError, match="it is random"):
+        record(lambda w: w[0] * random.random(), W)
 
 
 def test_what_may_branch() -> None:

@@ -14,7 +14,7 @@ from microgradnet.compiler.parameters import like
 from microgradnet.errors import InputError
 from microgradnet.value import Value, number
 
-__all__ = ["Argument", "argument_names", "filled", "flatten", "read"]
+__all__ = ["Argument", "argument_names", "filled", "flatten", "own", "read"]
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
@@ -122,6 +122,21 @@ def filled(value: Any, leaves: Iterator[Value]) -> Any:
     for i in range(len(array)):
         array[i] = next(leaves)
     return array.reshape(shape)
+
+
+def own(value: Any) -> Any:
+    """A copy, which a loss may change; short floats become doubles, which Values are: sums of short ones would differ.
+
+    >>> own([[1, 2], np.float32([0.5])])
+    [[1, 2], array([0.5])]
+    """
+    if isinstance(value, dict):
+        return {key: own(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return like(value, [item if item.__class__ in (float, int) else own(item) for item in value])
+    if hasattr(value, "dtype") and hasattr(value, "astype"):
+        return value.astype(np.float64 if getattr(value.dtype, "kind", "") == "f" else value.dtype)
+    return value
 
 
 def _read(name: str, value: Any, wanted: Any, parameters: Collection[Value]) -> tuple[Any, Array]:

@@ -64,6 +64,8 @@ class Code:
         self.source, self.tables = written
         self._step = load(written.source, written.tables, title)["step"]
         self._loops: dict[str, Callable[..., Any]] = {}
+        self.trainers: list[tuple[Any, Any]] = []
+        """Loops that were seen to be right, the latest, each with what it is for."""
 
     @property
     def language(self) -> str:
@@ -82,6 +84,8 @@ class Code:
     def mean_loss(self, p: Any, data: Sequence[Any]) -> float:
         """The mean loss over rows: `data` have one axis more, along which there is a row for each."""
         p, data = self.backend.given(p), [self.backend.given(array) for array in data]
+        if self.backend.name == "numba":
+            return float(self._mean(p, *data))
         losses = [self.loss(p, row) for row in zip(*data, strict=True)]
         return sum(losses) / len(losses)
 
@@ -112,9 +116,26 @@ class Code:
         return load(*self.backend.whole(function), "loss")["loss"]  # type: ignore[no-any-return]
 
     @cached_property
+    def _mean(self) -> Callable[..., Any]:
+        """The loop over rows in the language itself."""
+        function = self.backend.step(self.loss_plan, "loss", ["p", *self.arguments])
+        rows = [f"rows{i}" for i in range(len(self.arguments))]
+        text = _MEAN.format(rows=", ".join(rows), first=rows[0], row=", ".join(f"{name}[i]" for name in rows))
+        return load(*self.backend.whole(function, function._replace(text=text)), "loss")["mean_loss"]  # type: ignore[no-any-return]
+
+    @cached_property
     def _safe(self) -> Code:
         """The same plan on NumPy's floats, which give inf and nan where Python's raise."""
         return Code(backend("numpy", False), self.plan, self.arguments, self.title)
+
+
+_MEAN = """\
+def mean_loss(p, {rows}):
+    total = 0.0
+    for i in range(len({first})):
+        total += loss(p, {row})
+    return total / len({first})
+"""
 
 
 class Trainer:

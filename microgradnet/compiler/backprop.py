@@ -48,7 +48,8 @@ def with_gradient(plan: Plan, wrt: str | Node = "p") -> Plan:
     `wrt`: the argument, by name, or its node, which the plan need not read then (the gradient is 0). Labels are kept,
     and the adjoint of what is labelled h is labelled d_h.
 
-    Raises InputError if the plan has no argument of that name, TypeError if the loss is not a single number.
+    Raises InputError if the plan has no argument of that name; TypeError if the loss is not a single number, if an
+    argument has several nodes, and for a plan that was `lowered`: its `peak` has no derivative of its own.
 
     A product of two arrays in a `contract` guards against infinities in what is not selected only behind `where` and
     `choose`; behind relu, maximum and clip it gives 0 * inf = nan if data or parameters themselves are infinite.
@@ -61,6 +62,8 @@ def with_gradient(plan: Plan, wrt: str | Node = "p") -> Plan:
         raise InputError(f"with_gradient: the plan reads no argument {wrt!r}; it reads {', '.join(plan.arguments)}")
     if any(node.op == "argument" and node.detail == p.detail and node is not p for node in plan.nodes):
         raise TypeError(f"with_gradient wants one node for the argument {p.detail!r}; the plan has several, share it")
+    if any(node.op == "peak" for node in plan.nodes):
+        raise TypeError("with_gradient comes before lowered: a peak has no derivative of its own")
     active, known = _active(plan.nodes, p), dict[Node, bool]()
     for node in plan.nodes:
         _is_finite(node, known)
@@ -88,7 +91,7 @@ def _active(nodes: Iterable[Node], p: Node) -> set[Node]:
     active = {p}
     for node in nodes:
         operands = node.operands[:1] if node.op in ("choose", "place") else node.operands
-        if node.op not in BOOLEAN and node.op != "peak" and any(o in active for o in operands):
+        if node.op not in BOOLEAN and any(o in active for o in operands):
             active.add(node)
     return active
 
@@ -208,16 +211,9 @@ def _is_finite(node: Node, known: dict[Node, bool]) -> bool:
         elif node.op == "table":
             result = bool(np.isfinite(node.detail.array).all())
         else:
-            result = node.op in FINITE or _is_tame(node)
+            result = node.op in FINITE or (node.op == "div" and bool(node.operands[1].number))
         known[node] = result and all(_is_finite(o, known) for o in node.operands)
     return known[node]
-
-
-def _is_tame(node: Node) -> bool:
-    """A quotient by a literal that is not 0, a square, a first power."""
-    return (node.op == "div" and bool(node.operands[1].number)) or (
-        node.op in ("pow", "pow_const") and node.operands[1].number in (1.0, 2.0)
-    )
 
 
 # --- sending -------------------------------------------------------------------------------------------------------
@@ -236,8 +232,9 @@ def _elements_send(node: Node, g: _Adjoint, active: set[Node], known: dict[Node,
             continue
         partial, own = sent if isinstance(sent, Sent) else (as_node(sent), None)
         select: Node | None
-        if g.reach is not None and partial.number is None and (g.strict or not _is_finite(partial, known)):
-            factor, select = g.raw, g.reach  # the partial may be infinite or nan where nothing is sent
+        risky = (g.strict and partial.number is None) or not _is_finite(partial, known)
+        if g.reach is not None and risky:
+            factor, select = g.raw, g.reach
         elif alone:
             factor, select = g.raw, g.select
         else:
@@ -266,7 +263,7 @@ def _structure_sends(
     node: Node, g: _Adjoint, active: set[Node], known: dict[Node, bool]
 ) -> Iterable[tuple[Node, _Part]]:
     """By the table of `structure`. Behind a `where` or `choose`, products take 0 for what nothing is sent to."""
-    reaches = [back.value if back.value.number is None else None for back in sent_masks(node, g.reach)]
+    reaches = sent_masks(node, g.reach)
     operands = node.operands
     if node.op == "contract" and g.strict:
         operands = tuple(

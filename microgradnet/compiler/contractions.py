@@ -116,5 +116,5 @@ def _length(letters: list[str], sizes: dict[str, Any]) -> str:
     if not varying:
         return repr(known)
     first, *others = varying
-    texts = [repr(first * known), *map(repr, others)]
+    texts = [repr(Dim(first.times * known, first.plus * known)), *map(repr, others)]
     return texts[0] if not others else " * ".join(f"({text})" for text in texts)

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from microgradnet.compiler.backends import Trainer
 from microgradnet.compiler.building import Built
 from microgradnet.compiler.holding import read, write
+from microgradnet.compiler.stepwise import Stepwise, loop_of
 from microgradnet.compiler.updates import Stepping, stepping
 from microgradnet.errors import InputError
 from microgradnet.optim import SGD, Optimizer
@@ -27,6 +29,8 @@ __all__ = ["Course", "Trained", "train"]
 
 MEASUREMENTS = 100
 """So many times the loss is measured, where nothing else is said."""
+KEPT = 8
+"""So many loops of a program are kept for the next training."""
 ROUND = 0.05
 """Seconds that a call into the program lasts at most, about, so that Ctrl-C is heard."""
 
@@ -76,15 +80,29 @@ class Course:
         """Take the parameters, the optimiser's states and its settings as they are now."""
         now = _settings(self.optimizer)
         if getattr(self, "settings", None) != now:
-            some = self.moved if len(self.moved) < len(self.built.parameters) else None
-            self.stepping = stepping(self.built.code.plan, self.optimizer, some)
-            self.trainer = self.built.trainer(
-                self.stepping.plan, self.built.code.arguments if self.rows is not None else ()
-            )
+            self.stepping, self.trainer = self._loop(now)
             self.settings = now
             self.feed(self.arrays)
+        self.carried = self._now()
+
+    def _loop(self, settings: dict[str, Any]) -> tuple[Stepping, Trainer | Stepwise]:
+        """The loop for these settings, one that was used before if there is one."""
+        code = self.built.code
+        key = type(self.optimizer), settings, self.moved, self.rows is None
+        for known, loop in code.trainers:
+            if known == key:
+                return loop  # type: ignore[no-any-return]
+        some = self.moved if len(self.moved) < len(self.built.parameters) else None
+        self.stepping = stepping(code.plan, self.optimizer, some)
+        trainer = self.built.trainer(self.stepping.plan, code.arguments if self.rows is not None else ())
+        loop = loop_of(trainer, self.optimizer, self.stepping, self.moved, self._now(), self.arrays)
+        if loop is trainer:
+            code.trainers = [*code.trainers, (key, (self.stepping, loop))][-KEPT:]
+        return self.stepping, loop
+
+    def _now(self) -> list[Any]:
         n = len(self.built.parameters)
-        self.carried = [read(self.built.parameters), *_columns(self.optimizer, self.moved, n, self.stepping)]
+        return [read(self.built.parameters), *_columns(self.optimizer, self.moved, n, self.stepping)]
 
     def feed(self, arrays: Sequence[Any]) -> None:
         """Other data of the same shapes."""

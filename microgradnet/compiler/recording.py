@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.arguments import Argument, Array, argument_names, filled, read
+from microgradnet.compiler.arguments import Argument, Array, argument_names, filled, own, read
 from microgradnet.compiler.checking import difference, magnitudes
 from microgradnet.compiler.parameters import Parameters, collected
 from microgradnet.compiler.refusing import PAGE, Origin, Watch, converted
@@ -102,8 +102,7 @@ def record(
     numbers = {name: read(name, value, set(found.values)) for name, value in given.items() if name not in static}
     with _no_collector():
         graph, origin = _run(loss, parameters, found, given, numbers)
-        if data:
-            _compare(loss, parameters, data, graph)
+        _compare(loss, parameters, [own(x) if name in numbers else x for name, x in given.items()], graph)
     arguments = tuple(argument for argument, _ in numbers.values())
     return Recording(graph, found, arguments, origin, {name: given[name] for name in static})
 
@@ -122,7 +121,7 @@ def _run(
         leaves = [Value(x) for x in array.reshape(-1).tolist()]
         source.update((leaf, (name, i)) for i, leaf in enumerate(leaves))
         given[name] = filled(data[name], iter(leaves))
-    watch = Watch(source)
+    watch, before = Watch(source), [value.data for value in found.values]
     try:
         with watch.on(), np.errstate(all="ignore"):
             result = loss(parameters, *given.values())
@@ -137,6 +136,12 @@ def _run(
         raise
     if watch.refusal is not None:  # the loss caught it, and went on
         raise watch.refusal
+    for name, value, was in zip(found.names, found.values, before, strict=True):
+        if value.data is not was:
+            raise RecordingError(
+                f"the loss changes the parameter {name} from {was!r} to {value.data!r}, which is no part of what it "
+                f"computes; let it compute a new Value, and change .data outside (see {PAGE})"
+            )
     for alias, value in watch.aliases.items():  # made in this order, so a value that is an alias itself is done
         alias.op, alias.a, alias.b, alias.da, alias.db = value.op, value.a, value.b, value.da, value.db
         if value in source:
@@ -164,7 +169,7 @@ def _compare(loss: Callable[..., Any], parameters: Any, data: Sequence[Any], gra
     """RecordingError if the loss of the plain data is another one than that of the same numbers as Values."""
     try:
         with np.errstate(all="ignore"):
-            result = loss(parameters, *map(_in_full, data))
+            result = loss(parameters, *data)
     except Exception:  # a loss that is written for Values: there is nothing to compare
         return
     plain = result.data if isinstance(result, Value) else number(result)
@@ -174,12 +179,6 @@ def _compare(loss: Callable[..., Any], parameters: Any, data: Sequence[Any], gra
             "(then its random numbers must be arguments), or it treats plain numbers otherwise than Values (looks them "
             f"up in a set or a dict: keep them plain with static=(…)); see {PAGE}"
         )
-
-
-def _in_full(given: Any) -> Any:
-    """An array of short floats as one of doubles, which Values are: sums of short ones would differ."""
-    short = getattr(getattr(given, "dtype", None), "kind", "") == "f" and given.dtype.itemsize < 8
-    return given.astype(float) if short else given
 
 
 def _without_nodes(graph: Graph) -> Graph:

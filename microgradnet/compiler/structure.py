@@ -47,19 +47,21 @@ def sent_back(node: Node, g: Node, operands: Sequence[Node] | None = None) -> li
     return ADJOINTS[node.op](node, g, node.operands if operands is None else operands)
 
 
-def sent_masks(node: Node, mask: Node | None) -> list[Back]:
-    """Which elements of the operands are sent anything, if only those in the `mask` of the result send (None: all).
-
-    Values are masks, or the number 1.0 for everywhere.
-    """
-    if mask is None and node.op not in ("view", "choose"):
-        return [Back(i, number(1.0)) for i in range(len(node.operands))]
+def sent_masks(node: Node, mask: Node | None) -> list[Node | None]:
+    """For each operand, which of the elements that it sends there are sent at all, if only the result's elements in
+    the `mask` send anything; None for all."""
+    reach: list[Node | None] = [None] * len(node.operands)
+    if mask is None and node.op != "choose":
+        return reach
     ones = expand(number(1.0) if mask is None else indicator(mask), node.shape)
-    rule = _REACH.get(node.op) or ADJOINTS[node.op]
-    operands = tuple(expand(number(1.0), o.shape) for o in node.operands[:2])
+    operands = tuple(expand(number(1.0), o.shape) for o in node.operands)
     if node.op in ("choose", "place"):
         operands = (operands[0], node.operands[1])
-    return [Back(at, holds(value), steps) for at, value, steps in rule(node, ones, operands)]
+    rule = _REACH.get(node.op) or ADJOINTS[node.op]
+    for back in rule(node, ones, operands):
+        found = holds(back.value)
+        reach[back.place] = None if found.number else found
+    return reach
 
 
 def indicator(mask: Node) -> Node:
@@ -243,10 +245,6 @@ def _of_softmax(node: Node, g: Node, operands: Sequence[Node]) -> list[Back]:
     return [Back(0, node * (g - column(weighted)))]
 
 
-def _of_peak(node: Node, g: Node, operands: Sequence[Node]) -> list[Back]:
-    return []  # a shift by it changes neither value nor derivative
-
-
 def _whole_row(node: Node, ones: Node, operands: Sequence[Node]) -> list[Back]:
     x = node.operands[0]
     any_of_row = ones if node.op == "logsumexp" else total(ones, [len(x.shape) - 1])
@@ -256,6 +254,5 @@ def _whole_row(node: Node, ones: Node, operands: Sequence[Node]) -> list[Back]:
 ADJOINTS: dict[str, Callable[[Node, Node, Sequence[Node]], list[Back]]] = {
     "view": _of_view, "expand": _of_expand, "sum": _of_sum, "contract": _of_contract, "accumulate": _of_accumulate,
     "stack": _of_stack, "choose": _of_choose, "place": _of_place, "logsumexp": _of_logsumexp, "softmax": _of_softmax,
-    "peak": _of_peak,
 }  # fmt: skip
 _REACH = {"logsumexp": _whole_row, "softmax": _whole_row}
