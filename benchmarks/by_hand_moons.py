@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def unpacked(start: Sequence[float], sizes: Sequence[int]) -> list[Any]:
     [[[1.0, 4.0], [2.0, 5.0]], [3.0, 6.0]]
     """
     arrays, at, flat = [], 0, np.asarray(start, float)
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in pairwise(sizes):
         block = flat[at : at + m * (n + 1)].reshape(m, n + 1)
         arrays += [np.ascontiguousarray(block[:, :n].T), block[:, n].copy()]
         at += m * (n + 1)
@@ -134,9 +135,7 @@ def in_numba(start: Sequence[float], X: Any, y: Any) -> Trainer:
     return in_place("numba by hand", step, unpacked(start, LAYERS), *data)
 
 
-def numba_step(
-    W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any, X: Any, y: Any, rate: float, alpha: float
-) -> Any:
+def numba_step(W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any, X: Any, y: Any, rate: float, alpha: float) -> Any:
     """The loss before the step; the parameters are changed in place. To be compiled by numba."""
     n_in, n1 = W1.shape
     n2 = W2.shape[1]

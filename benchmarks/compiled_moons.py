@@ -1,4 +1,4 @@
-"""micrograd's demo compiled: the user's own Python loops, re-rolled, beside the same step by hand in NumPy, numba, JAX."""
+"""The demo of micrograd compiled: a user's own loops, re-rolled, beside the same step by hand in NumPy, numba and JAX."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def loss(parameters: Sequence[Any], X: Any, y: Any) -> Any:
     return sum(losses) * (1.0 / len(losses)) + ALPHA * sum(p * p for p in parameters)
 
 
-def compiled(
-    engine: str, loss: Callable[..., Any], start: Sequence[float], X: Any, y: Any, rate: float
-) -> Trainer:
+def compiled(engine: str, loss: Callable[..., Any], start: Sequence[float], X: Any, y: Any, rate: float) -> Trainer:
     """Our program in one engine: `train`, which moves the Values at the end of each turn."""
     values = [Value(x) for x in start]
     program = compile(loss, values, X, y, engine=engine)

@@ -1,4 +1,4 @@
-"""A batch spread over several devices, and over several processes, by JAX alone: `to_jax()` is a function like any other.
+"""A batch spread over several devices and several processes, by JAX alone: `to_jax()` is a function like any other.
 
 python examples/sharded.py
 

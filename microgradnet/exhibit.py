@@ -301,7 +301,9 @@ class Exhibit:
     def _training(self, words: Mapping[str, Any]) -> list[str]:
         epochs = f"{self.epochs} {_plural(self.epochs, words['epochs'])}"
         settings = words["training"].format(seed=self.seed, rate=f"{self.rate:g}", epochs=epochs)
-        time = "  " + words["time"].format(engine=words["engines"][self.history.engine or "eager"][0], ms=self.milliseconds)
+        time = "  " + words["time"].format(
+            engine=words["engines"][self.history.engine or "eager"][0], ms=self.milliseconds
+        )
         lines = [f"{settings}{time:>{max(0, 79 - len(settings))}}"]
         losses = dict(zip(self.history.epochs, self.history.losses, strict=True))
         chosen = _chosen_epochs(self.history.epochs, self.epochs)

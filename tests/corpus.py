@@ -221,14 +221,21 @@ def interpreted(loss: Callable[..., Any], parameters: Any, data: tuple[Any, ...]
     return run
 
 
-def compiled(engine: str, loss: Callable[..., Any], parameters: Any, data: tuple[Any, ...], static: Any = ()) -> Run:
+def compiled(
+    engine: str,
+    loss: Callable[..., Any],
+    parameters: Any,
+    data: tuple[Any, ...],
+    static: Any = (),
+    batch: bool | None = None,
+) -> Run:
     """A program on an engine of `ENGINES`. `data` are all, those of a call are without the static ones."""
     if engine in ("rolled", "straight"):
         passes = importlib.import_module("microgradnet.compiler." + {"rolled": "passes"}.get(engine, engine))
         return interpreted(loss, parameters, data, static, passes.roll if engine == "rolled" else passes.straight)
     from microgradnet import compile
 
-    program = compile(loss, parameters, *data, static=static, engine=engine)
+    program = compile(loss, parameters, *data, static=static, engine=engine, batch=batch)
     assert not any(words in program.why for words in OTHERWISE), program.why
 
     def run(*given: Any) -> tuple[float, list[float]]:

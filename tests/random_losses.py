@@ -40,7 +40,9 @@ class RandomLoss:
     def of_size(self, n: int) -> tuple[Any, ...]:
         """Data of so many samples: those that there are, and again with other numbers."""
         return tuple(
-            [_times(value[k % len(value)], 1 - 0.1 * (k // len(value))) for k in range(n)] if name in self.batch else value
+            [_times(value[k % len(value)], 1 - 0.1 * (k // len(value))) for k in range(n)]
+            if name in self.batch
+            else value
             for name, value in self.data.items()
         )
 

@@ -235,6 +235,34 @@ def test_random_plans_at_edges_against_the_eager_engine(random: Random, steps: i
     assert close(gradient, wanted, 1e-9), (gradient, wanted)
 
 
+ODD = [*EDGES, inf, -inf, nan, 1e200, -1e200, 1e-320]
+
+
+@given(random=st.randoms(use_true_random=False), steps=st.integers(1, 14))
+@examples(1500)
+def test_random_plans_at_numbers_that_are_not_finite(random: Random, steps: int) -> None:
+    """With finite=False nothing is taken for granted: data and parameters may be infinite, or nan."""
+    plan = Maker(random, smooth=False, contractions=False).plan(steps)
+    if "p" not in plan.arguments:
+        return
+    p = np.array([random.choice(ODD) if random.random() < 0.6 else random.uniform(-3.0, 3.0) for _ in range(6)])
+    given = {**ORDINARY, "X": np.array([random.choice(ODD) for _ in range(6)]).reshape(3, 2), "s": random.choice(ODD)}
+    loss, gradient = interpret(check(with_gradient(plan, finite=False)), p=p, **given)
+    value, wanted = eagerly(plan, p=p, **given)
+    assert close(loss, value, 1e-9)
+    assert close(gradient, wanted, 1e-9), (gradient, wanted)
+
+
+def test_an_infinite_number_behind_a_relu() -> None:
+    """Data are taken to be finite, for nan behind a relu is rare and costs every program a mask; unless asked for."""
+    p, x = argument("p", (2,)), argument("x", (2,))
+    plan = plan_of(elementwise("relu", item(p, 0) * item(x, 0) + item(p, 1) * item(x, 1)))
+    given = {"p": np.array([-1.0, 2.0]), "x": np.array([inf, 1.0])}
+    assert eagerly(plan, **given)[1].tolist() == [0.0, 0.0]
+    assert np.isnan(gradients(plan, **given)[1][0])
+    assert interpret(with_gradient(plan, finite=False), **given)[1].tolist() == [0.0, 0.0]
+
+
 # --- single rules ----------------------------------------------------------------------------------------------------
 
 

@@ -334,7 +334,12 @@ def test_where_no_program_holds_for_all_sizes_it_says_why() -> None:
 @pytest.mark.parametrize(
     ("X", "y", "kind", "text"),
     [
-        ([[1.0, 2.0]], [1.0], InputError, r"X has an array of shape \(1, 2\), and the program was compiled for an array of shape \(2, 2\)"),
+        (
+            [[1.0, 2.0]],
+            [1.0],
+            InputError,
+            r"X has an array of shape \(1, 2\), and the program was compiled for an array of shape \(2, 2\)",
+        ),
         ([[1.0, 2.0], [3.0, 4.0]], [1.0], InputError, "y has 1 element, and the program was compiled for 2 elements"),
         ([[1.0, 2.0], [3.0]], [1.0, 2.0], InputError, "X"),
         ([[1.0, 2.0], [3.0, "a"]], [1.0, 2.0], TypeError, "X"),

@@ -7,6 +7,7 @@ import math
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -245,7 +246,7 @@ class Branching(Lion):
 
 class AtTheStart(Lion):
     def update(self, parameter: Any, gradient: Any, state: Any, rate: Any) -> Any:
-        velocity = gradient if state[0] == 0.0 else 0.5 * state[0] + gradient
+        velocity = 2 * gradient if state[0] == 0.0 else 0.5 * state[0] + gradient
         return parameter - rate * velocity, (velocity,)
 
 
@@ -378,7 +379,7 @@ def test_rounds_measure_where_they_should(first: int, epochs: int, every: int, s
         (
             {"optimizer": SGD([Value(1.0)]), "lr": 0.1},
             InputError,
-            "train: give either an optimizer, .* or lr, not both",
+            "either an optimizer, .* or lr, not both",
         ),
     ],
 )
@@ -394,7 +395,7 @@ def test_wrong_settings_change_nothing(settings: dict[str, Any], kind: type[Exce
     [
         (PEOPLE, SEXES[:3], "train takes a step for each row, and x has 4 and y has 3"),
         ([], SEXES, "x"),
-        ([[1.0, 2.0, 3.0]] * 4, SEXES, "x"),
+        ([[1.0, 2.0, 3.0]] * 4, SEXES, r"a row of x has the shape \(3,\), and the program was compiled for \(2,\)"),
         (np.ones((2, 4, 2)), SEXES, "x"),
     ],
 )
@@ -492,3 +493,44 @@ def test_steps_one_by_one_are_the_optimiser_s_own() -> None:
     assert len(measured) == 2
     course.settle(4)
     assert close(optimizer.states, eager.states)
+
+
+# --- names that mean something else -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["python", "numpy"])
+@pytest.mark.parametrize(
+    "names",
+    ["rate", "rates", "new_p", "steps, mean, square", "p", "N", "np", "lr", "e", "exp", "loss", "gradient", "train",
+     "i", "a", "co", "ab", "x, xs", "X, X_i", "math, inf", "data, rows", "self, step"],
+)  # fmt: skip
+def test_data_may_be_called_anything(names: str, engine: str, tmp_path: Path) -> None:
+    space: dict[str, Any] = {}
+    exec(
+        f"def f(w, {names}):\n    return sum((w[0] * a - w[1]) ** 2 + (w[0] * a).exp() * 0.1 for a in [{names}])", space
+    )
+    loss, n = space["f"], names.count(",") + 1
+    rows = [[0.1, 0.7, 0.3]] * n
+    expected, w, saved = ([Value(1.0), Value(2.0)] for _ in range(3))
+    optimizer = Adam(expected, 0.01)
+    for _ in range(2):
+        for row in zip(*rows, strict=True):
+            step(optimizer, loss(expected, *row))
+    program = compile(loss, w, *[0.5] * n, engine=engine)
+    program.train(*rows, optimizer=Adam(w, 0.01), epochs=2)
+    assert close(numbers(w), numbers(expected))
+    compile(loss, saved, *[0.5] * n, engine=engine).save(tmp_path / "step.py")
+    file: dict[str, Any] = {}
+    exec((tmp_path / "step.py").read_text("utf-8"), file)
+    after = file["train_by_row"](file["p"], *rows, [0.01, 0.01])
+    compile(loss, saved, *[0.5] * n, engine=engine).train(*rows, lr=0.01, epochs=2)
+    assert close(after, numbers(saved))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_of_no_parameter_moves_nothing(engine: str) -> None:
+    w = [Value(1.0), Value(2.0)]
+    program = compile(lambda w, x: x * x, w, 3.0, engine=engine)
+    assert program.value_and_grad(2.0) == (4.0, [0.0, 0.0])
+    assert program.train([1.0, 2.0], epochs=2).losses[-1] == 2.5
+    assert numbers(w) == [1.0, 2.0]

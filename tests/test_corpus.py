@@ -13,6 +13,8 @@ from hypothesis import assume, given
 from oracles import examples
 from random_losses import RandomLoss, irregular, regular
 
+from microgradnet import InputError, compile
+
 PROGRAMS = {
     name: entry
     for name, entry in programs("corpus_networks", "corpus_statistics", "corpus_sciences", "corpus_odd").items()
@@ -53,8 +55,60 @@ def test_a_program_is_the_eager_engine(name, engine):
     check(PROGRAMS[name], engine)
 
 
-OF_EXTRAS = ("article_one_sample", "moons_own_loops", "attention_one_head", "bradley_terry", "convolution_2d_max_pool",
-             "every_function", "hmm_forward_algorithm", "repeated_indices")  # fmt: skip
+FIXED = {
+    "attention_two_heads", "cubic_spline", "gaussian_mixture", "hat_functions", "info_nce", "lstm", "quantile_loss",
+    "rotary_positions",
+}  # fmt: skip
+"""Programs that could run at any batch size, and that the compiler refuses to make so."""
+
+
+def of_any_size(loss: Any, parameters: Any, data: tuple[Any, ...], static: Any = ()) -> tuple[Any, str]:
+    """A program for any batch size, or None and the reason."""
+    try:
+        return compiled("numpy", loss, parameters, data, static, batch=True), ""
+    except InputError as error:
+        return None, str(error)
+
+
+@pytest.mark.parametrize("name", ANY_SIZE)
+def test_one_program_for_any_batch_size(name):
+    """Right at other sizes, or refused with the reason."""
+    entry = ANY_SIZE[name]
+    parameters, example = entry.make(0)
+    run, reason = of_any_size(entry.loss, parameters, example, entry.static)
+    if run is None:
+        assert name in FIXED
+        assert "depend" in reason
+        return
+    for n in (*entry.others, 1):
+        whole, dynamic = data_of(entry, entry.make(2, n)[1], example)
+        assert unlike(*run(*dynamic), eager(entry.loss, parameters, whole)) == [], f"{n} samples"
+
+
+@given(regular(batch=True))
+@examples(60)
+def test_random_loops_over_a_batch_of_any_size(loss):
+    parameters = values(loss.parameters)
+    run, reason = of_any_size(loss.function, parameters, loss.of_size(7))
+    if run is None:
+        assert "depend" in reason
+        return
+    for n in (2, 5, 9):
+        truth = eager(loss.function, parameters, loss.of_size(n))
+        if tame(truth):
+            assert unlike(*run(*loss.of_size(n)), truth, 1e-10) == [], f"{n} samples"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_recorded_is_an_error_with_its_line(name):
+    entry = REFUSED[name]
+    parameters, example = entry.make(0)
+    with pytest.raises((InputError, TypeError)) as raised:
+        compile(entry.loss, parameters, *example)
+    assert "the loss must return one Value" in str(raised.value) or "corpus_odd.py:" in str(raised.value)
+
+
+OF_EXTRAS = ("article_one_sample", "bradley_terry", "every_function", "repeated_indices")
 
 
 @pytest.mark.parametrize("engine", EXTRAS)

@@ -40,6 +40,8 @@ from microgradnet.compiler.emit_scalars import NUMBA, PYTHON, prepared, source, 
 from microgradnet.compiler.interpreter import interpret
 from microgradnet.compiler.loading import load
 from microgradnet.compiler.passes.apart import apart
+from microgradnet.compiler.passes.early import early
+from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan, check
 from microgradnet.compiler.recording import record
 from microgradnet.compiler.scalar_languages import Scalars
@@ -411,7 +413,8 @@ def test_the_article_reads_as_a_person_would_write_it() -> None:
     text = source(PYTHON, train(whole, PYTHON, ["x", "y"], arguments=["p", "x", "y"]))
     assert "def train(p, xs, ys, rates):" in text
     assert "\n        for (x1, x2), y in zip(xs, ys):\n" in text
-    assert "\n            b3 -= rate * d_b3\n    return [w1, w2, w3, w4, w5, w6, b1, b2, b3]\n" in text
+    assert "\n            w1 -= x1 * step_b1\n" in text
+    assert "\n            b3 -= step_b3\n    return [w1, w2, w3, w4, w5, w6, b1, b2, b3]\n" in text
     assert "loss" not in text  # nobody reads its value
     assert max(map(len, text.splitlines())) <= 100
 
@@ -473,6 +476,30 @@ def test_new_values_are_computed_from_the_old_ones(language: Scalars) -> None:
     assert list(got) == now
 
 
+def test_a_rate_is_multiplied_in_early_where_that_is_cheaper() -> None:
+    plan, parameters = article_plan()
+    for optimizer, cheaper in ((SGD(parameters, lr=0.1), True), (SGD(parameters, lr=0.1, momentum=0.9), False)):
+        whole = shared(apart(stepping(plan, optimizer).plan))
+        moved = early(whole, "rate")
+        assert (len(moved.nodes) < len(whole.nodes)) is cheaper
+        given = {name: np.full(node.shape, 0.3) for name, node in whole.arguments.items()}
+        for a, b in zip(interpret(moved, **given), interpret(whole, **given), strict=True):
+            assert np.allclose(a, b, rtol=1e-14, atol=0)
+
+
+def test_what_is_multiplied_in_early_stays_the_same_number() -> None:
+    a, b, c, rate = (argument(name, ()) for name in ("a", "b", "c", "rate"))
+    d = elementwise("where", a > 0.0, 2.0 * b, 0.0) - elementwise("where", a > 0.0, 0.0, b * c)
+    shown = [rate * (d * a), rate * (-d / b), rate * d, a - rate * (b - c)]
+    plan = Plan(tuple(shown), tuple("wxyz"))
+    for x in (1.5, -1.5):
+        for got, wanted in zip(interpret(early(plan, "rate"), a=x, b=2.0, c=3.0, rate=0.1),
+                               interpret(plan, a=x, b=2.0, c=3.0, rate=0.1), strict=True):  # fmt: skip
+            assert np.allclose(got, wanted, rtol=1e-15, atol=0)
+    without = Plan((a * b,), ("w",))
+    assert early(without, "rate") is without
+
+
 def test_what_does_not_change_stands_outside_of_the_loops() -> None:
     def loss(p: list[Value], x: Any, y: Any) -> Any:
         return F.exp(y) * (p[0] * x[0] - F.sin(x[1]) * y) ** 2
@@ -486,6 +513,15 @@ def test_what_does_not_change_stands_outside_of_the_loops() -> None:
         by_row.index("exp(y)") < by_row.index("for rate") < by_row.index("for x1, x2 in xs:") < by_row.index("sin(x2)")
     )
     assert max(at_once.index("exp(y)"), at_once.index("sin(x2)")) < at_once.index("for rate in rates:")
+
+
+def test_the_benchmark_of_the_article_reaches_equal_parameters() -> None:
+    from benchmarks import compiled_article
+
+    table = compiled_article.run(rounds=1, epochs=2, calls=1)
+    assert [row[0] for row in table.rows][0] == "ours, Python"
+    assert "Python by hand" in [row[0] for row in table.rows]
+    assert "the nine parameters of all are equal" in " ".join(table.notes)
 
 
 # --- names and sizes ------------------------------------------------------------------------------------------------

@@ -42,7 +42,10 @@ def _run(args: argparse.Namespace) -> int:
 
     check_settings(args.seed, args.epochs, args.rate)
     folder = None if args.no_files else usable_folder(args.out)
-    shown = exhibit(args.seed, args.epochs, args.rate, args.engine)
+    try:
+        shown = exhibit(args.seed, args.epochs, args.rate, args.engine)
+    except ImportError as error:  # an engine that is not installed
+        raise InputError(f"--engine {args.engine}: {error}") from None
     if shown.history.stopped and not shown.history.interrupted:
         return 2  # the training diverged, and fit has said so
     files: list[str] = []

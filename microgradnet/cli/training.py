@@ -75,7 +75,10 @@ def _train(args: argparse.Namespace) -> int:
         classes=args.classes,
     )
     silent = args.json or args.quiet
-    training = tabular.train(found, settings, progress=not silent)
+    try:
+        training = tabular.train(found, settings, progress=not silent)
+    except ImportError as error:  # an engine that is not installed
+        raise InputError(f"--engine {args.engine}: {error}") from None
     if training.history.stopped and not training.history.interrupted:
         return 2  # it diverged, and fit has said so
     if args.save:

@@ -23,13 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnet.compiler.pieces import Language, shape_text, size_text, steps_after
+from microgradnet.compiler.pieces import Language, lies_apart, shape_text, size_text, steps_after
 from microgradnet.compiler.plan import Node, Shape, Step, Table, shape_of_steps, stepped
 from microgradnet.compiler.sizes import Dim, at
 from microgradnet.notation import Symbol
 
-__all__ = ["Part", "Placed", "accumulated", "placed"]
+__all__ = ["WINDOW", "Part", "Placed", "accumulated", "placed"]
 
+WINDOW = "window"  # counts the places of a window, so nothing else is called so
 BATCHES = (7, 11)  # batch sizes at which views are looked at, where sizes depend on it
 
 
@@ -132,7 +133,7 @@ def _added(
     part: Part, name: str, shape: Shape, assigned: bool, text: Callable[[Node], str], language: Language
 ) -> list[str]:
     value = text(part.value)
-    if not part.writable or part.twice:
+    if not part.writable or part.twice or (language.contiguous != "{}" and _is_cut(shape, part.steps)):
         return _scattered(part, name, shape, value, language)
     if part.place is not None and len(part.steps) > 1:
         flat = name if len(shape) == 1 else f"{name}.reshape(-1)"
@@ -141,6 +142,11 @@ def _added(
     if not target.endswith("]"):
         target += "[:]"
     return [f"{target} {'' if assigned else '+'}= {value}"]
+
+
+def _is_cut(shape: Shape, steps: Sequence[Step]) -> bool:
+    """Whether elements that lie apart are given another shape, which only NumPy can do without moving them."""
+    return any(step[0] == "reshape" and lies_apart(shape, steps[:i]) for i, step in enumerate(steps))
 
 
 def _scattered(part: Part, name: str, shape: Shape, value: str, language: Language) -> list[str]:
@@ -156,8 +162,8 @@ def _scattered(part: Part, name: str, shape: Shape, value: str, language: Langua
             return [f"{name} += np.bincount({', '.join(flat)}, {size_text(shape[0])})"]
         if _by_window(last[1]) and language.over:
             return [
-                f"for k in range({last[1].array.shape[1]}):",
-                f"    {name}[..., {index}[:, k]] += {_subscripted(value)}[..., k]",
+                f"for {WINDOW} in range({last[1].array.shape[1]}):",
+                f"    {name}[..., {index}[:, {WINDOW}]] += {_subscripted(value)}[..., {WINDOW}]",
             ]
     places = f"np.arange({name}.size).reshape({name}.shape)"
     index = language.text(steps_after(Symbol(places), shape, part.steps, language))

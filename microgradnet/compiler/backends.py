@@ -18,7 +18,7 @@ from microgradnet.compiler.loading import load
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
-from microgradnet.compiler.updates import NEW, RATE
+from microgradnet.compiler.updates import NEW, RATE, beside_rates
 
 __all__ = ["Backend", "Code", "Trainer", "Written", "backend"]
 
@@ -141,17 +141,16 @@ def mean_loss(p, {rows}):
 class Trainer:
     """A step with an optimiser's update, repeated: `plan` has results `new_X` for the arguments X that a step changes.
 
-    `walked`: the data arguments of which each step is given a row; none where a step takes all.
+    `by_row`: whether each step is given a row of the data, or all of it.
     """
 
-    def __init__(self, code: Code, plan: Plan, walked: Sequence[str]) -> None:
+    def __init__(self, code: Code, plan: Plan, by_row: bool) -> None:
         self.code, self.backend = code, code.backend
         self.plan = self.backend.ready(plan)
         self.carried = [name.removeprefix(NEW) for name in plan.names if name.startswith(NEW)]
-        self.walked = list(walked)
-        self.written = self.backend.whole(
-            *self.backend.train(self.plan, self.walked, [*self.carried, *code.arguments, RATE])
-        )
+        data = beside_rates(code.arguments)
+        self.walked = data if by_row else []
+        self.written = self.backend.whole(*self.backend.train(self.plan, self.walked, [*self.carried, *data, RATE]))
         self._train = code.loop(self.written)
 
     def data(self, arrays: Sequence[Any]) -> list[Any]:
@@ -184,7 +183,7 @@ class Trainer:
 
     def _safely(self, carried: Sequence[Any], data: Sequence[Any], rates: Sequence[float]) -> list[Any] | Any:
         """The same epochs on NumPy's floats, which never raise."""
-        safe = Trainer(self.code._safe, self.plan, self.walked)
+        safe = Trainer(self.code._safe, self.plan, bool(self.walked))
         now, _ = safe.run([np.asarray(x) for x in carried], [np.asarray(a) for a in data], rates, len(rates) + 1)
         listed = [self.backend.given(x) for x in now]
         return listed if len(self.carried) > 1 else listed[0]
@@ -235,7 +234,7 @@ def _of_scalars(name: str) -> Backend:
         lambda plan, title, arguments: emit_scalars.step(plan, language, title, arguments),
         lambda plan, walked, arguments: [emit_scalars.train(plan, language, walked, "train", arguments)],
         lambda *functions: Written(emit_scalars.source(language, *functions), {}),
-        _as_lists if name == "python" else np.asarray,
+        _as_lists if name == "python" else _as_numbers,
         safe=name == "numba",
         quick=name == "python",
     )
@@ -265,6 +264,12 @@ def _of_jax() -> Backend:
     from microgradnet.compiler import jax
 
     return Backend("jax", jax.ready, jax.step, jax.train, jax.module, np.asarray, safe=True, quick=False)
+
+
+def _as_numbers(array: Any) -> Any:
+    """An array, or a float where there is one number: numba tells the two apart."""
+    array = np.asarray(array, float)
+    return array if array.shape else array.item()
 
 
 def _as_lists(array: Any) -> Any:

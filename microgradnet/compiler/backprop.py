@@ -42,17 +42,20 @@ from microgradnet.ops import row_of
 __all__ = ["with_gradient"]
 
 
-def with_gradient(plan: Plan, wrt: str | Node = "p") -> Plan:
+def with_gradient(plan: Plan, wrt: str | Node = "p", *, finite: bool = True) -> Plan:
     """The plan of (loss, gradient), for a plan whose first result is a loss, a single number.
 
     `wrt`: the argument, by name, or its node, which the plan need not read then (the gradient is 0). Labels are kept,
     and the adjoint of what is labelled h is labelled d_h.
 
+    `finite`: whether data and parameters are taken to be finite numbers, and products of them not to overflow. An
+    infinite one behind a mask that does not select by it (relu, maximum, clip) can then give 0 * inf = nan where the
+    eager engine sends nothing; behind `where` and `choose` anything may stand. With finite=False every product is
+    guarded, at the price of many masks: a plan of single numbers is then exactly what the eager engine does; in a
+    `contract` what meets both what is sent and what is not still gives nan.
+
     Raises InputError if the plan has no argument of that name; TypeError if the loss is not a single number, if an
     argument has several nodes, and for a plan that was `lowered`: its `peak` has no derivative of its own.
-
-    A product of two arrays in a `contract` guards against infinities in what is not selected only behind `where` and
-    `choose`; behind relu, maximum and clip it gives 0 * inf = nan if data or parameters themselves are infinite.
     """
     loss = plan.results[0]
     if loss.shape != ():
@@ -69,7 +72,7 @@ def with_gradient(plan: Plan, wrt: str | Node = "p") -> Plan:
         _is_finite(node, known)
     labels = dict(plan.labels or {})
     sent: dict[Node, list[_Part]] = defaultdict(list)
-    sent[loss].append(_Part((), number(1.0)))
+    sent[loss].append(_Part((), number(1.0), strict=not finite))
     for node in reversed(plan.nodes):
         parts = sent.get(node)
         if node is p or not parts or node not in active:
@@ -103,8 +106,8 @@ class _Part(NamedTuple):
     """What a reader sends to a node: a value, to be added at the view of it that `steps` give.
 
     `reach`: where it sends, None for everywhere. `select`: where the value is meant; elsewhere take 0 for it. None:
-    it is 0 by itself where nothing is sent. `strict`: whether a `where` or `choose` is behind it, of which the
-    unselected branch may hold anything without harm to the loss.
+    it is 0 by itself where nothing is sent. `strict`: whether what is not selected may hold anything: where a `where`
+    or `choose` is behind it, whose other branch does no harm to the loss.
     """
 
     steps: tuple[Step, ...]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.compiler.arguments import argument_names, read
+from microgradnet.compiler.arrays import argument
 from microgradnet.compiler.backends import Code, Trainer, backend
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.batches import of_any_size
@@ -68,9 +69,9 @@ class Built:
         except InputError:
             return plan
 
-    def trainer(self, plan: Plan, walked: Sequence[str]) -> Trainer:
+    def trainer(self, plan: Plan, by_row: bool) -> Trainer:
         """The loop of a step with an update, see `backends.Trainer`."""
-        return Trainer(self.code, plan, walked)
+        return Trainer(self.code, plan, by_row)
 
 
 def build(
@@ -120,7 +121,7 @@ def _of_any_size(
     if n < MANY:
         whole = record(loss, parameters, data, static)
         checks.append((whole, examples(whole, loss, data)))
-    plan = with_gradient(found.plan)
+    plan = _differentiated(found.plan, found.recording)
     statements = _statements(plan)
     language = "numpy" if engine == "auto" else engine
     became = (
@@ -143,7 +144,7 @@ def examples(recording: Recording, loss: Callable[..., Any], data: Sequence[Any]
 
 def _rows(data: Sequence[Any]) -> int:
     """How many rows the first data argument with any has."""
-    return next((len(given) for given in data if hasattr(given, "__len__") and getattr(given, "ndim", 1)), 0)
+    return next((len(given) for given in data if hasattr(given, "__len__") and getattr(given, "shape", None) != ()), 0)
 
 
 def _agreeing(
@@ -178,8 +179,8 @@ def _agreeing(
 def _ways(recording: Recording, engine: str) -> list[tuple[Callable[[], Code], str]]:
     """How the program can be written for this engine, the best first, each with the reason in words."""
     n = sum(max(1, len(operands) - 1) for operands in recording.graph.operands if operands)
-    scalar = _once(lambda: with_gradient(straight(recording)))
-    array = _once(lambda: with_gradient(roll(recording)))
+    scalar = _once(lambda: _differentiated(straight(recording), recording))
+    array = _once(lambda: _differentiated(roll(recording), recording))
 
     def code(language: str, plan: Plan, spelled_out: bool) -> Code:
         return Code(backend(language, spelled_out), plan, list(recording.shapes), "step")
@@ -204,6 +205,11 @@ def _ways(recording: Recording, engine: str) -> list[tuple[Callable[[], Code], s
     if engine in ("auto", "numba") and n < WORTH * statements:
         return [(last[0], f"{of_numbers}, which are faster as plain numbers than as {statements:,} array operations")]
     return [(lambda: code(language, array(), False), became), last]
+
+
+def _differentiated(plan: Plan, recording: Recording) -> Plan:
+    """With the gradient, which is 0 where the loss reads no parameter."""
+    return with_gradient(plan, plan.arguments.get("p", argument("p", (len(recording.parameters),))))
 
 
 def _statements(plan: Plan) -> int:

@@ -37,6 +37,8 @@ class Decorated:
     (1.0, (1.0, [6.0]))
     """
 
+    __wrapped__: Callable[..., Any]
+
     def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         if not callable(function):
             raise TypeError(f"@compile decorates a function, got {type(function).__name__} {function!r:.60}")

@@ -18,7 +18,7 @@ from dataclasses import replace
 from hashlib import sha1
 from typing import Any, NamedTuple
 
-from microgradnet.compiler.accumulating import accumulated
+from microgradnet.compiler.accumulating import WINDOW, accumulated
 from microgradnet.compiler.broadcasting import broadcasting
 from microgradnet.compiler.languages import NUMPY, Language, is_selection
 from microgradnet.compiler.names import names
@@ -104,14 +104,15 @@ def body(
     known = table_names(shown, tables or {})
     language = language.with_tables(known)
     statements = arranged(shown, language)
-    taken = [name, *language.helpers, *known.values()]
+    taken = [name, WINDOW, *language.helpers, *known.values()]
     called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
     writer = StatementWriter(shown, called, language, statements)
     lines = [line for node in statements.nodes for line in writer.statement(node)]
     results = writer.results(shown.results)
     order = _order(plan, arguments)
-    spelled = {node.detail: text for node, text in called.items() if node.op == "argument"}
-    parameters = [spelled.get(argument, argument) for argument in order]
+    read = {node.detail: text for node, text in called.items() if node.op == "argument"}
+    spelled = {argument: read.get(argument, argument) for argument in order}
+    parameters = list(spelled.values())
     lines = [*batch_size(plan, [*lines, *results], spelled), *lines]
     return Body(lines, parameters, results, {text: table.array for table, text in known.items()})
 
@@ -149,8 +150,9 @@ def batch_size(plan: Plan, lines: Iterable[str], spelled: Mapping[str, str]) -> 
     """The line that finds N, if a line reads it."""
     if not any(re.search(r"\bN\b", line) for line in lines):
         return []
-    for argument, node in plan.arguments.items():
-        if node.shape and isinstance(node.shape[0], Dim):
+    for argument in spelled:
+        node = plan.arguments.get(argument)
+        if node is not None and node.shape and isinstance(node.shape[0], Dim):
             times, plus = node.shape[0].times, node.shape[0].plus
             length = f"len({spelled[argument]})"
             if plus:

@@ -30,6 +30,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from microgradnet.compiler.passes.apart import apart
+from microgradnet.compiler.passes.early import early
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.masks import as_masks
 from microgradnet.compiler.passes.rebuild import rebuilt
@@ -38,7 +39,7 @@ from microgradnet.compiler.plan import Plan
 from microgradnet.compiler.scalar_labels import with_items_labelled, without_single_adjoints
 from microgradnet.compiler.scalar_languages import NUMBA, PYTHON, Scalars
 from microgradnet.compiler.scalar_layout import elements, layout
-from microgradnet.compiler.scalar_text import Written, indented, parallel, returned, wrapped
+from microgradnet.compiler.scalar_text import Written, indented, parallel, returned, unused, wrapped
 from microgradnet.compiler.updates import NEW, RATE
 
 __all__ = ["NUMBA", "PYTHON", "Function", "prepared", "source", "step", "train"]
@@ -94,15 +95,17 @@ def train(
     `walked`: the arguments of which the function is given many rows. It returns what the X have become, in the order
     of the results; they come first among its arguments, then the data, and `rates`.
     """
-    changed = {n.removeprefix(NEW): r for n, r in zip(plan.names, plan.results, strict=True) if n.startswith(NEW)}
-    kept = Plan(tuple(changed.values()), tuple(NEW + c for c in changed), plan.labels)
+    new = {name: result for name, result in zip(plan.names, plan.results, strict=True) if name.startswith(NEW)}
+    kept = early(Plan(tuple(new.values()), tuple(new), plan.labels), RATE)
+    changed = {name.removeprefix(NEW): result for name, result in zip(kept.names, kept.results, strict=True)}
     walks = list(walked)
     data = [a for a in _ordered(kept, arguments) if a not in changed and a != RATE]
     order = [*changed, *data]
     kept = with_items_labelled(without_single_adjoints(kept, language))
     inner = 2 if walks else 1
     levels = {**dict.fromkeys(changed, inner), **dict.fromkeys(walks, inner), RATE: 1}
-    rows = {a: f"{a}s" for a in walks}
+    taken = {*language.reserved, name, "rates", "i", *order}
+    rows = {a: unused(f"{a}s", taken) for a in walks}
     lines = layout(kept, language, levels, inner)
     written = Written(kept, language, lines, order, taken=(name, "rates", "i", *rows.values()))
     body = [*written.statements(inner), *written.moves(changed)] or ["pass"]

@@ -45,7 +45,7 @@ def fed_by_row(
     in every step.
     """
     _count(data, arguments)
-    columns = [_rows(argument, given) for argument, given in zip(arguments, data, strict=True)]
+    columns = [_rows(argument, given, shapes) for argument, given in zip(arguments, data, strict=True)]
     if all(rows is None for rows in columns):
         return fed(data, arguments, shapes), None
     lengths = {argument.name: len(rows) for argument, rows in zip(arguments, columns, strict=True) if rows is not None}
@@ -65,7 +65,7 @@ def fed_by_row(
     return arrays, n
 
 
-def _rows(argument: Argument, given: Any) -> Any:
+def _rows(argument: Argument, given: Any, shapes: Mapping[str, Shape] | None) -> Any:
     """The rows of an argument as one array, None where it is no axis more than one step takes."""
     if argument.form is not None:
         try:
@@ -75,9 +75,14 @@ def _rows(argument: Argument, given: Any) -> Any:
             rows = list(given) if hasattr(given, "__len__") and not isinstance(given, dict) else []
             return np.array([flatten(argument, row) for row in rows]) if rows else None
     seen, array = read(argument.name, given)
-    if seen.form is None and array.ndim == len(argument.shape) + 1:
-        return array
-    return None
+    if seen.form is not None or array.ndim != len(argument.shape) + 1:
+        return None
+    if not _any_batch(shapes) and array.shape[1:] != argument.shape:
+        raise InputError(
+            f"a row of {argument.name} has the shape {array.shape[1:]}, and the program was compiled for "
+            f"{argument.shape}; give rows of that shape, or compile again"
+        )
+    return array
 
 
 def _count(data: Sequence[Any], arguments: Sequence[Argument]) -> None:

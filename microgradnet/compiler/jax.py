@@ -32,8 +32,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from microgradnet.compiler.backends import Written
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.broadcasting import broadcasting
@@ -153,7 +151,10 @@ def function(plan: Plan, name: str, arguments: Sequence[str], decorator: str = "
     language = JAX.with_tables(known)
     statements = arranged(shown, language)
     called = names(
-        replace(shown, labels=statements.labels), [name, "at", *TABLE, *known.values()], statements.nodes, statements.same
+        replace(shown, labels=statements.labels),
+        [name, "at", *TABLE, *known.values()],
+        statements.nodes,
+        statements.same,
     )
 
     def text(node: Node, whole: bool = False) -> str:

@@ -93,8 +93,8 @@ class Course:
             if known == key:
                 return loop  # type: ignore[no-any-return]
         some = self.moved if len(self.moved) < len(self.built.parameters) else None
-        self.stepping = stepping(code.plan, self.optimizer, some)
-        trainer = self.built.trainer(self.stepping.plan, code.arguments if self.rows is not None else ())
+        self.stepping = stepping(code.plan, self.optimizer, some, code.arguments)
+        trainer = self.built.trainer(self.stepping.plan, self.rows is not None)
         loop = loop_of(trainer, self.optimizer, self.stepping, self.moved, self._now(), self.arrays)
         if loop is trainer:
             code.trainers = [*code.trainers, (key, (self.stepping, loop))][-KEPT:]
@@ -152,7 +152,7 @@ def _settings(optimizer: Optimizer) -> dict[str, Any]:
 
 def _columns(optimizer: Optimizer, moved: Sequence[int], n: int, step: Stepping) -> list[Any]:
     """Each state that takes part as a vector over all parameters, or as one number where it is the same for all."""
-    columns = []
+    columns: list[Any] = []
     for k, name in enumerate(step.states):
         if name is None:
             continue

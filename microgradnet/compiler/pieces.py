@@ -16,8 +16,8 @@ from microgradnet.compiler.sizes import at
 from microgradnet.notation import Dialect, Symbol, write
 
 __all__ = [
-    "Language", "Writer", "after", "entries", "is_large", "is_selection", "new_axes", "shape_text", "size_text",
-    "steps_after",
+    "Language", "Writer", "after", "entries", "is_large", "is_selection", "lies_apart", "new_axes", "shape_text",
+    "size_text", "steps_after",
 ]  # fmt: skip
 
 LARGE = 4096  # elements from which on it is worth while to write over an array
@@ -118,14 +118,24 @@ def _range(entry: tuple[Any, Any, Any]) -> str:
 
 def steps_after(symbol: Symbol, shape: Shape, steps: Iterable[Step], language: Language) -> Symbol:
     """An expression of this shape seen otherwise, as NumPy writes it."""
-    begun = False
-    for step in steps:
-        if begun and step[0] == "reshape":
+    steps = tuple(steps)
+    now = shape
+    for i, step in enumerate(steps):
+        if step[0] == "reshape" and lies_apart(shape, steps[:i]):
             symbol = Symbol(language.contiguous.format(language.text(symbol)))
-        symbol = after(symbol, _step_text(step, shape, language), language)
-        begun = begun or not (step[0] == "reshape" or (len(shape) == 1 and step[0] == "slice" and _is_run(step[1][0])))
-        shape = shape_of_steps(shape, [step])
+        symbol = after(symbol, _step_text(step, now, language), language)
+        now = shape_of_steps(now, [step])
     return symbol
+
+
+def lies_apart(shape: Shape, steps: Sequence[Step]) -> bool:
+    """Whether the elements of a view may not lie side by side: it is more than a run of a vector, reshaped."""
+    for step in steps:
+        run = step[0] == "slice" and len(shape) == 1 and _is_run(step[1][0])
+        if step[0] != "reshape" and not run:
+            return True
+        shape = shape_of_steps(shape, [step])
+    return False
 
 
 def _is_run(entry: Any) -> bool:

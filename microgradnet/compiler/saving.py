@@ -18,7 +18,7 @@ from microgradnet.compiler.backends import backend
 from microgradnet.compiler.building import Built
 from microgradnet.compiler.names import RESERVED
 from microgradnet.compiler.plan import Plan, Shape
-from microgradnet.compiler.updates import RATE, is_spelled_out, stepping
+from microgradnet.compiler.updates import RATE, beside_rates, is_spelled_out, stepping
 from microgradnet.display import visible
 from microgradnet.files import write_atomically
 from microgradnet.optim import SGD
@@ -39,17 +39,18 @@ def saved(built: Built, title: str) -> str:
     """The text of the file."""
     plan = built.code.asked
     arguments = list(built.code.arguments)
+    data = beside_rates(arguments)
     scalars, own = is_spelled_out(plan), built.code.backend
     language = own if own.name == "numpy" and not scalars else backend("python" if scalars else "numpy", scalars)
-    step = stepping(plan, SGD(built.parameters.values)).plan
+    step = stepping(plan, SGD(built.parameters.values), data=arguments).plan
     alone = Plan(plan.results[:1], plan.names[:1], plan.labels)
     functions = [
         language.step(language.ready(plan), "step", ["p", *arguments]),
         language.step(language.ready(alone), "loss", ["p", *arguments]),
-        *language.train(language.ready(step), (), ["p", *arguments, RATE]),
+        *language.train(language.ready(step), (), ["p", *data, RATE]),
     ]
     if arguments:
-        *_, by_row = language.train(language.ready(step), arguments, ["p", *arguments, RATE])
+        *_, by_row = language.train(language.ready(step), data, ["p", *data, RATE])
         functions.append(by_row._replace(text=by_row.text.replace("def train(", "def train_by_row(", 1)))
     source, tables = language.whole(*functions)
     source = _of_numbers(source, plan, alone, arguments) if language.name == "python" else _of_arrays(source)
@@ -116,7 +117,7 @@ def _of_numbers(source: str, plan: Plan, alone: Plan, arguments: Sequence[str]) 
         _ON_NUMBERS["train"].format(", ".join(given)),
     ]
     if arguments:
-        rows, row = [f"{name}s" for name in given[1:]], ", ".join(given[1:])
+        rows, row = [f"{name}_rows" for name in given[1:]], ", ".join(given[1:])
         over = rows[0] if len(rows) == 1 else f"zip({', '.join(rows)})"
         wrapped.append(_ON_NUMBERS["train_by_row"].format(", ".join(rows), row, over))
     return source + "\n\n\n" + "\n\n".join(wrapped)
@@ -187,7 +188,7 @@ def _docstring(built: Built, title: str, arguments: Sequence[str]) -> str:
         f"train({', '.join(['p', *arguments])}, rates)      p after a step of gradient descent for each rate",
     ]
     if arguments:
-        rows = ", ".join(f"{name}s" for name in arguments)
+        rows = ", ".join(f"{name}_rows" for name in arguments)
         lines.append(f"train_by_row(p, {rows}, rates)      for each rate a step for each row of the data")
     text = "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return f'"""{text}\n"""'

@@ -19,7 +19,7 @@ from microgradnet.compiler.updates import NEW
 
 __all__ = ["in_place", "item_label", "items", "with_items_labelled", "without_single_adjoints"]
 
-GRADIENT = "d_"
+GRADIENT, STEP = "d_", "step_"
 
 
 def with_items_labelled(plan: Plan) -> Plan:
@@ -88,7 +88,7 @@ def in_place(plan: Plan, own: Iterable[Node]) -> dict[Node, Node]:
 
 def without_single_adjoints(plan: Plan, language: Scalars) -> Plan:
     """Without the names of adjoints: in a training they are written where they are read, if that is once."""
-    labels = {node: label for node, label in (plan.labels or {}).items() if not label.startswith(GRADIENT)}
+    labels = {node: label for node, label in (plan.labels or {}).items() if not label.startswith((GRADIENT, STEP))}
     named = {n for line in layout(Plan(plan.results, plan.names, labels), language, {}).named for n in line}
     kept = {node: label for node, label in (plan.labels or {}).items() if node in labels or node in named}
     return Plan(plan.results, plan.names, kept)

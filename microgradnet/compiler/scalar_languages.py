@@ -62,7 +62,6 @@ class Scalars:
     dialect:    how expressions are written
     imports:    for a name that the text may call, the line that imports it
     helpers:    for such a name, the text of a function that is written before the others, and what it calls
-    rewritten:  operations that are written out over others first
     item:       how a number of an array is read: a template, from the array and the index, and what joins an index
     row:        how numbers are returned together
     unpacks:    whether a row can be assigned to as many names
@@ -74,7 +73,6 @@ class Scalars:
     dialect: Dialect
     imports: Mapping[str, str]
     helpers: Mapping[str, tuple[str, tuple[str, ...]]]
-    rewritten: Mapping[str, Callable[..., Node]]
     joint: str
     row: str
     unpacks: bool
@@ -113,13 +111,13 @@ class Scalars:
     @property
     def spelled(self) -> frozenset[str]:
         """Operations of the table that need not be written out."""
-        return frozenset({*self.dialect.operators, *self.dialect.functions, *self.rewritten})
+        return frozenset({*self.dialect.operators, *self.dialect.functions})
 
     def rule(self, node: Node, operands: tuple[Node, ...]) -> Node | None:
-        """What the language has instead of a node."""
+        """What is written in the place of a node: a square is a product."""
         if node.op in POWERS and operands[1].number in (1.0, 2.0):
             return operands[0] if operands[1].number == 1.0 else elementwise("mul", operands[0], operands[0])
-        return self.rewritten[node.op](*operands) if node.op in self.rewritten else None
+        return None
 
     def repeats(self, op: str) -> int:
         """How often the text of this operation holds that of its operand."""
@@ -219,7 +217,6 @@ PYTHON = Scalars(
         "largest": (_LARGEST, ()),
         "take": (_TAKE.format(message=_TOLD), ()),
     },
-    {},
     "][",
     "[{}]",
     unpacks=True,
@@ -227,22 +224,21 @@ PYTHON = Scalars(
 )
 
 
-def _sigmoid(x: Node) -> Node:
-    """With one division, and no branch."""
-    e = elementwise("exp", elementwise("neg", elementwise("abs", x)))
-    return elementwise("where", x >= 0.0, 1.0, e) / (1.0 + e)
-
-
+_STABLE = """\
+def sigmoid(x):
+    e = exp(-abs(x))  # never overflows
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+"""
 _IN_NUMPY = {"sign": "np.sign", "floor": "np.floor", "ceil": "np.ceil", "trunc": "np.trunc", "round": "np.rint"}
 NUMBA = Scalars(
     "numba",
-    Dialect({**OPERATORS, **_LOGIC}, {**_NAMES, **_IN_NUMPY}, number=_number),
+    Dialect({**OPERATORS, **_LOGIC}, {**_NAMES, **_IN_NUMPY, "sigmoid": "sigmoid"}, number=_number),
     {name: _FROM_MATH + name for name in (*_IN_MATH, "inf", "nan")},
     {
+        "sigmoid": (_STABLE, ("exp",)),
         "largest": (_LARGEST, ()),
         "take": (_TAKE.format(message='"take: the index is not a whole number from 0, or too large"'), ()),
     },
-    {"sigmoid": _sigmoid},
     ", ",
     "np.array([{}])",
     unpacks=False,

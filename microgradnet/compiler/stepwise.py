@@ -66,10 +66,10 @@ class Stepwise:
         return list(zip(*columns, strict=True)) if columns else [()] * len(self.moved)
 
     def _columns(self, carried: Sequence[Any], states: Sequence[tuple[Any, ...]]) -> list[Any]:
-        columns = []
+        columns: list[Any] = []
         for k, name in enumerate(self.step.states):
             if name is not None:
-                column = np.array(carried[1 + len(columns)], float)
+                column: Any = np.array(carried[1 + len(columns)], float)
                 numbers = [state[k] for state in states]
                 if column.shape == ():
                     column = np.array(float(numbers[0]))

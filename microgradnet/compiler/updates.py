@@ -30,7 +30,7 @@ number by number, once for each parameter.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,12 @@ import numpy as np
 
 from microgradnet.compiler.arrays import accumulate, argument, elementwise, expand, number, table, view
 from microgradnet.compiler.interpreter import interpret
+from microgradnet.compiler.passes.rebuild import rebuilt
 from microgradnet.compiler.plan import Node, Plan
 from microgradnet.errors import InputError
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer
 
-__all__ = ["NEW", "RATE", "Stepping", "is_spelled_out", "stepping"]
+__all__ = ["NEW", "RATE", "Stepping", "beside_rates", "is_spelled_out", "stepping"]
 
 RATE, NEW = "rate", "new_"
 
@@ -62,21 +63,26 @@ def is_spelled_out(plan: Plan) -> bool:
     """Whether the plan reads its parameters one by one, and nothing else of them."""
     p = plan.arguments.get("p")
     readers = [node for node in plan.nodes if p in node.operands]
-    return bool(readers) and all(node.op == "view" and node.shape == () for node in readers)
+    return all(node.op == "view" and node.shape == () for node in readers)
 
 
-def stepping(plan: Plan, optimizer: Optimizer, moved: Sequence[int] | None = None) -> Stepping:
+def stepping(
+    plan: Plan, optimizer: Optimizer, moved: Sequence[int] | None = None, data: Sequence[str] = ()
+) -> Stepping:
     """The plan of a step of the optimiser: `plan` gives the loss and the gradient by the argument p.
 
-    `moved`: which parameters the optimiser holds, by their place in p (None: all); the others stay. InputError where
-    the `update` of an optimiser of one's own does not run on nodes: it is to be written with operators only.
+    `moved`: which parameters the optimiser holds, by their place in p (None: all); the others stay. `data`: the names
+    of all data arguments, in which the plan has them as `beside_rates` names them. InputError where the `update` of an
+    optimiser of one's own does not run on nodes: it is to be written with operators only.
     """
+    others = dict(zip(data, beside_rates(data), strict=True))
+    plan = rebuilt(plan, lambda node, _: _renamed(node, others))
     if type(optimizer) not in (SGD, Adam, AdamW):
         _try_out(optimizer)
     p, gradient = plan.arguments.get("p"), plan.results[1]
     if p is None:
         p = argument("p", gradient.shape)
-    states = _states(optimizer, p, taken=set(plan.arguments) | {RATE})
+    states = _states(optimizer, p, taken={*plan.arguments, *others.values(), RATE, f"{RATE}s"})
     rate = argument(RATE, ())
     places = range(p.shape[0]) if moved is None else moved
     step = _one_by_one if is_spelled_out(plan) else _all_at_once
@@ -90,6 +96,27 @@ def stepping(plan: Plan, optimizer: Optimizer, moved: Sequence[int] | None = Non
             results[NEW + old.detail] = new
     whole = Plan(tuple(results.values()), tuple(results), plan.labels)
     return Stepping(whole, tuple(names))
+
+
+def beside_rates(data: Sequence[str]) -> list[str]:
+    """The names of data, none of them that of the rate or the rates.
+
+    >>> beside_rates(["X", "rate", "rate_"])
+    ['X', 'rate__', 'rate_']
+    """
+    names = list(data)
+    for i, name in enumerate(names):
+        if name in (RATE, f"{RATE}s"):
+            while name in (RATE, f"{RATE}s") or name in names:
+                name += "_"
+            names[i] = name
+    return names
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node | None:
+    if node.op == "argument" and names.get(node.detail, node.detail) != node.detail:
+        return argument(names[node.detail], node.shape)
+    return None
 
 
 # --- states ---------------------------------------------------------------------------------------------------------
@@ -161,7 +188,9 @@ def _try_out(optimizer: Optimizer) -> None:
     plan = Plan(tuple(results), tuple(f"r{i}" for i in range(len(results))))
     for parameter, gradient, more in POINTS:
         state = tuple(s + int(4 * more) if s.__class__ is int else s + more for s in start)
-        numbers = {"p": parameter, "g": gradient, RATE: 0.1} | {f"s{i}": float(s) for i, s in enumerate(state)}
+        numbers: dict[str, Any] = {"p": parameter, "g": gradient, RATE: 0.1} | {
+            f"s{i}": float(s) for i, s in enumerate(state)
+        }
         new, after = optimizer.update(parameter, gradient, state, 0.1)
         got = interpret(plan, **numbers)
         if not np.allclose([float(x) for x in got], [new, *after], rtol=1e-12, atol=0.0, equal_nan=True):

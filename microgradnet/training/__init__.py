@@ -130,8 +130,8 @@ def fit(
 
     Epochs count from `optimizer.epoch`, so that a second `fit` with the same optimiser goes on where one ended.
 
-    A compiled loss is run on Values a few times and never again, so it must do the same each time: where it is held
-    against the eager engine after some epochs and differs, the training begins again there.
+    A compiled loss is a function of its arguments and of the parameters alone. It is held against the eager engine now
+    and then: where `on_epoch` has changed what else it reads, the training goes on eagerly.
 
     Ctrl-C ends the training after the last whole step (compiled: some epochs back, at most a tenth of a second); the
     parameters stay as they are then, `interrupted` is True.
@@ -163,13 +163,14 @@ def fit(
     way = walk(engine, model, loss_of_one, optimizer, rows, size, epochs)
     before = [p.data for p in optimizer.parameters], optimizer.states, optimizer.epoch, source.getstate()
 
+    def eagerly(why: str) -> Eager:
+        return Eager(model, loss_of_one, optimizer, rows, size, why)
+
     def trained(way: Any) -> History:
         history = History(before=functions.mean(start), engine=way.name, why=way.why)
-        order = list(range(len(rows)))
+        order, shuffled_by = list(range(len(rows))), source if shuffle else None
         with _bar(epochs, progress) as report:
-            _train(
-                way, history, optimizer, epochs, every, source if shuffle else None, order, held_out, report, on_epoch
-            )
+            _train(way, eagerly, history, optimizer, epochs, every, shuffled_by, order, held_out, report, on_epoch)
         return history
 
     try:
@@ -178,8 +179,7 @@ def fit(
         numbers, optimizer.states, optimizer.epoch, state = before
         _put_back(optimizer.parameters, numbers)
         source.setstate(state)
-        why = "the loss was another one after some epochs than when it was compiled, so the training began again"
-        history = trained(Eager(model, loss_of_one, optimizer, rows, size, why))
+        history = trained(eagerly("the loss became another one than was compiled, so the training began again"))
     model.zero_grad()
     if history.stopped:
         print(f"fit: {history.stopped}", file=sys.stderr)
@@ -192,6 +192,7 @@ class _Changed(Exception):
 
 def _train(
     way: Any,
+    eagerly: Callable[[str], Eager],
     history: History,
     optimizer: Optimizer,
     epochs: int,
@@ -234,6 +235,9 @@ def _train(
                 way.settle()
                 on_epoch(epoch, now)
                 way.reread()
+                if not way.agrees(True):
+                    way = eagerly(f"from epoch {epoch + 1} on, as on_epoch changed the loss; before it {way.why}")
+                    history.engine, history.why = way.name, way.why
         way.settle()
     except KeyboardInterrupt:
         history.interrupted = True
