@@ -168,7 +168,7 @@ def in_numba() -> Training:
         return np.array([w1, w2, w3, w4, w5, w6, b1, b2, b3])
 
     p, xs, ys = np.array(FIRST), np.array(X), np.array(Y)
-    return lambda epochs: run(p, xs, ys, RATE, epochs)  # type: ignore[no-any-return]
+    return lambda epochs: run(p, xs, ys, RATE, epochs)
 
 
 # --- JAX ------------------------------------------------------------------------------------------------------------

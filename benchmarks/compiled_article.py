@@ -138,7 +138,7 @@ def ours(language: str) -> Training:
     if language == "python":
         return lambda epochs: train(FIRST, X, Y, [RATE] * epochs)
     p, xs, ys = np.array(FIRST), np.array(X), np.array(Y)
-    return lambda epochs: train(p, xs, ys, np.full(epochs, RATE))  # type: ignore[no-any-return]
+    return lambda epochs: train(p, xs, ys, np.full(epochs, RATE))
 
 
 def program() -> Training:

@@ -50,7 +50,7 @@ def run(plan: Plan, language: Language = NUMPY, **arguments: Any) -> tuple[Any, 
     for x, was in zip(arguments.values(), before, strict=True):
         np.testing.assert_array_equal(x, was)
         assert not any(np.ndim(x) and np.shares_memory(x, r) for r in results)
-    return results  # type: ignore[no-any-return]
+    return results
 
 
 def assert_same(found: Sequence[Any], wanted: Sequence[Any], rtol: float = 1e-11) -> None:
@@ -158,7 +158,7 @@ def structural() -> dict[str, Node]:
     }
 
 
-DATA = {
+DATA: dict[str, Any] = {
     "p": np.random.default_rng(1).normal(size=12), "X": np.random.default_rng(2).normal(size=(4, 3)),
     "k": np.array([0.0, 2.0, 1.0, 1.0]),
 }  # fmt: skip

@@ -30,8 +30,9 @@ def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def without_engine(out: str) -> list[str]:
     """The lines without what differs by engine: the time and the line of the engine."""
-    lines = [re.sub(r" +(autograd|compiled|программа), \d+ м?[ms]с?$", "", line) for line in out.splitlines()]
-    return [line for line in lines if not line.startswith(("(engine ", "(движок ", "engine "))]
+    lines = [re.sub(r" +(autograd|compiled|программа), \d+ (ms|мс)$", "", line) for line in out.splitlines()]
+    last = next((i for i, line in enumerate(lines) if line.startswith("engine ")), len(lines))
+    return [line for line in lines[:last] if not line.startswith(("(engine ", "(движок "))]
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -92,7 +92,11 @@ def test_a_program_for_any_batch_size_reads_it_from_its_data() -> None:
 def test_a_program_for_any_batch_size_is_right_for_each(samples: int) -> None:
     rng = np.random.default_rng(samples)
     plan = with_gradient(moons(Dim(1)))
-    given_ = {"p": rng.normal(size=337), "X": rng.normal(size=(samples, 2)), "y": np.sign(rng.normal(size=samples))}
+    given_: dict[str, Any] = {
+        "p": rng.normal(size=337),
+        "X": rng.normal(size=(samples, 2)),
+        "y": np.sign(rng.normal(size=samples)),
+    }
     assert_same(run(plan, **given_), interpret(plan, samples, **given_))
 
 
@@ -147,9 +151,9 @@ def test_the_text_is_the_same_in_every_run() -> None:
 
 HOSTILE = [
     "class", "lambda", "np", "math", "N", "print", "len", "__import__('os')", "x y", "", "   ", "1st", "a\nb", "'''",
-    '"', "\\", "$x$", "<script>", "{0}", "%s", "\u05e2\u05d1\u05e8\u05d9\u05ea", "a\u202eb", "\U0001f600", "\ufb01", "σ1",
-    "вес", "_", "__class__", "h" * 200, "h1", "h1", "p", "X", "loss", "gradient", "step", "keep", "kept", "erf", "d_",
-    "d_h1", "None", "True", "async", "match", "self", "window", "rates",
+    '"', "\\", "$x$", "<script>", "{0}", "%s", "\u05e2\u05d1\u05e8\u05d9\u05ea", "a\u202eb", "\U0001f600", "\ufb01",
+    "σ1", "вес", "_", "__class__", "h" * 200, "h1", "h1", "p", "X", "loss", "gradient", "step", "keep", "kept", "erf",
+    "d_", "d_h1", "None", "True", "async", "match", "self", "window", "rates",
 ]  # fmt: skip
 
 
@@ -202,13 +206,13 @@ def test_every_row_of_the_table_gives_what_the_table_gives_at_edges(op: str, sha
     ready = shared(lowered(plan, NUMPY.spelled))
     free = [o.detail for o in arrays if o.op == "argument"]
     grid = np.meshgrid(*[EDGES] * len(free))
-    points = {name: values.ravel() for name, values in zip(free, grid, strict=True)}
+    points: dict[str, Any] = {name: values.ravel() for name, values in zip(free, grid, strict=True)}
     if shape:
         points = {name: np.resize(values, shape) for name, values in points.items()}
         assert_same(run(ready, **points), interpret(plan, **points))
         return
     for i in range(len(points[free[0]])):
-        one = {name: np.float64(values[i]) for name, values in points.items()}
+        one: dict[str, Any] = {name: np.float64(values[i]) for name, values in points.items()}
         if _is_unspecified(op, *one.values()):
             continue
         assert_same(run(ready, **one), interpret(plan, **one))
@@ -228,10 +232,11 @@ def test_a_mask_selects_and_does_not_multiply(large: int, monkeypatch: pytest.Mo
     fresh = elementwise("exp", g)  # is written over
     plans = [
         elementwise("where", holds, g, 0.0), elementwise("where", holds, 0.0, g),
-        elementwise("where", holds, fresh, 0.0), elementwise("where", holds, g, x), elementwise("where", holds, 2.0, g), elementwise("where", holds, 1.0, 0.0),
+        elementwise("where", holds, fresh, 0.0), elementwise("where", holds, g, x),
+        elementwise("where", holds, 2.0, g), elementwise("where", holds, 1.0, 0.0),
         elementwise("where", holds, 0.0, 1.0), elementwise("where", holds, 3.0, -1.0),
     ]  # fmt: skip
-    given_ = {"x": np.array([1.0, -1.0, math.nan] * 5), "g": np.array(EDGES)}
+    given_: dict[str, Any] = {"x": np.array([1.0, -1.0, math.nan] * 5), "g": np.array(EDGES)}
     plan = Plan(tuple(plans), tuple(f"y{i}" for i in range(len(plans))))
     for found, wanted in zip(run(plan, **given_), interpret(plan, **given_), strict=True):
         np.testing.assert_array_equal(found, wanted)
@@ -265,7 +270,7 @@ def test_what_scipy_has_is_computed_without_it_too(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "scipy.special", None)
     x = argument("x", (3,))
     plan = Plan((elementwise("erf", x) + elementwise("erfc", x) * total(elementwise("erf", x), [0]),), ("y",))
-    given_ = {"x": np.array([-0.5, 0.0, 2.0])}
+    given_: dict[str, Any] = {"x": np.array([-0.5, 0.0, 2.0])}
     assert_same(run(plan, **given_), interpret(plan, **given_))
 
 

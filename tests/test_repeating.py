@@ -81,7 +81,7 @@ def test_a_training_loop_makes_the_steps_of_the_optimizer(
 def test_a_training_loop_walks_through_rows_in_order() -> None:
     step = stepping(with_gradient(moons(5)), SGD([Value(0.0) for _ in range(337)], 0.1, momentum=0.5)).plan
     rng = np.random.default_rng(0)
-    given_ = {
+    given_: dict[str, Any] = {
         "p": rng.normal(size=337), "velocity": np.zeros(337), "X": rng.normal(size=(4, 5, 2)),
         "y": np.sign(rng.normal(size=(4, 5))), "rates": np.array([0.1, 0.2]),
     }  # fmt: skip
@@ -122,7 +122,11 @@ def moves() -> dict[str, tuple[Any, Any]]:
 @pytest.mark.parametrize("case", sorted(moves()))
 def test_arrays_take_each_others_place_all_at_once(case: str) -> None:
     plan = Plan(moves()[case], ("new_a", "new_b"))
-    given_ = {"a": np.array([1.0, 2.0, 4.0]), "b": np.array([-1.0, 0.5, 3.0]), "x": np.array([0.1, 0.2, 0.3])}
+    given_: dict[str, Any] = {
+        "a": np.array([1.0, 2.0, 4.0]),
+        "b": np.array([-1.0, 0.5, 3.0]),
+        "x": np.array([0.1, 0.2, 0.3]),
+    }
     given_ |= {"rates": np.array([0.5, 0.25, 2.0])}
     assert_same(trained(plan, NUMPY, (), **given_), stepped(plan, 3, (), **given_))
 
@@ -140,7 +144,7 @@ def test_steps_at_random_are_repeated_rightly(seed: int) -> None:
     new = random.choice(fits)
     kept = elementwise("sin", p + number(0.3) * elementwise("tanh", new))
     plan = lowered(Plan((kept if random.random() < 0.7 else elementwise("sin", new),), ("new_p",)), NUMPY.spelled)
-    given_ = {**data_for(seed), "rates": np.array([0.5, 0.25])}
+    given_: dict[str, Any] = {**data_for(seed), "rates": np.array([0.5, 0.25])}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "LARGE", random.choice(LARGE_AND_SMALL))
         assert_same(trained(plan, NUMPY, (), **given_), stepped(plan, 2, (), **given_), 1e-6)
@@ -151,6 +155,10 @@ def test_numba_trains() -> None:
     pytest.importorskip("numba", reason="numba is an extra, `native`")
     step = stepping(with_gradient(moons(20)), SGD([Value(0.0) for _ in range(337)], 0.1)).plan
     rng = np.random.default_rng(0)
-    given_ = {"p": rng.normal(size=337), "X": rng.normal(size=(20, 2)), "y": np.sign(rng.normal(size=20))}
+    given_: dict[str, Any] = {
+        "p": rng.normal(size=337),
+        "X": rng.normal(size=(20, 2)),
+        "y": np.sign(rng.normal(size=20)),
+    }
     given_ |= {"rates": np.array([0.1, 0.2])}
     assert_same(trained(step, NUMBA, (), **given_), stepped(step, 2, (), **given_), 1e-10)

@@ -519,7 +519,7 @@ def test_the_benchmark_of_the_article_reaches_equal_parameters() -> None:
     from benchmarks import compiled_article
 
     table = compiled_article.run(rounds=1, epochs=2, calls=1)
-    assert [row[0] for row in table.rows][0] == "ours, Python"
+    assert table.rows[0][0] == "ours, Python"
     assert "Python by hand" in [row[0] for row in table.rows]
     assert "the nine parameters of all are equal" in " ".join(table.notes)
 

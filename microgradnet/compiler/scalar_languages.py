@@ -12,7 +12,7 @@ do not. What a language has no function for it has a helper for, a short functio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from microgradnet.compiler.arrays import elementwise

@@ -34,6 +34,10 @@ Shapes: TypeAlias = Mapping[int, tuple[int, ...]]
 """The shape of the array of each type."""
 
 
+Columns: TypeAlias = "Sequence[tuple[int, Any]]"
+"""Operands: the type, and a table of positions, a row for each row of the group."""
+
+
 def layout(group: Group, shapes: Shapes) -> Layout:
     """The shape and order of a group whose operands have these shapes."""
     if group.count == 1:
@@ -42,12 +46,17 @@ def layout(group: Group, shapes: Shapes) -> Layout:
     if not columns:
         return (group.count,), np.arange(group.count)
     if all(at.shape[1] == 1 for _, at in columns):
-        singles = [(kind, at[:, 0]) for kind, at in columns]
-        found = _whole(singles, shapes) or _pairs(singles, shapes) or _pairs_in_parts(columns, shapes)
+        fixed = [(kind, at) for f in group.factors for kind, at in ((f.u, f.at_u), (f.v, f.at_v)) if kind == CONSTANT]
+        beside = columns + [(kind, at) for kind, at in fixed if (at != at[0]).any()]
+        found = _whole(columns, shapes) or _pairs(columns, beside, shapes) or _pairs_in_parts(columns, beside, shapes)
         return found or _windows(columns[0], shapes) or _list(columns)
-    largest = max(group.factors, key=lambda f: (f.u > CONSTANT, f.count > 1 and f.v > CONSTANT, f.count))
+    largest = max(group.factors, key=lambda f: (f.u > CONSTANT, f.count > 1 and f.v > CONSTANT, f.count, f.u))
     if largest.u <= CONSTANT:
         return _list(columns)
+    if group.op == "take" and len(group.factors) == 2:  # of rows of values, each index of each
+        values, index = group.factors
+        if found := _outer(Factors(values.u, index.u, values.at_u, index.at_u), shapes):
+            return found
     table = (largest.u, largest.at_u)
     if largest.v > CONSTANT:
         found = _outer(largest, shapes)
@@ -59,36 +68,39 @@ def layout(group: Group, shapes: Shapes) -> Layout:
     return _tiled(table, shapes) or _windows(table, shapes) or _list(columns)
 
 
-def _whole(singles: Sequence[tuple[int, Any]], shapes: Shapes) -> Layout | None:
-    for kind, at in singles:
+def _whole(columns: Columns, shapes: Shapes) -> Layout | None:
+    for kind, at in columns:
         if len(at) == prod(shapes[kind]):
-            order = np.argsort(at, kind="stable")
-            if (at[order] == np.arange(len(at))).all():
+            order = np.argsort(at[:, 0], kind="stable")
+            if (at[order, 0] == np.arange(len(at))).all():
                 return shapes[kind], order
     return None
 
 
-def _pairs(singles: Sequence[tuple[int, Any]], shapes: Shapes) -> Layout | None:
-    """Two operands of which every element of one meets every element of the other."""
-    different = [np.unique(at) for _, at in singles]
-    for i, first in enumerate(different):
-        for j, second in enumerate(different):
-            if i != j and len(first) > 1 and len(second) > 1 and len(first) * len(second) == len(singles[0][1]):
-                place = np.searchsorted(first, singles[i][1]) * len(second) + np.searchsorted(second, singles[j][1])
-                order = np.argsort(place, kind="stable")
-                if (place[order] == np.arange(len(place))).all():
-                    rows = shapes[singles[i][0]] if len(first) == prod(shapes[singles[i][0]]) else (len(first),)
-                    return (*rows, len(second)), order
+def _pairs(columns: Columns, beside: Columns, shapes: Shapes) -> Layout | None:
+    """Two operands of which every element of one meets every element of the other, which may be constants."""
+    for kind, first in columns:
+        rows = np.unique(first)
+        for _, second in beside:
+            others = np.unique(second)
+            if second is first or min(len(rows), len(others)) == 1 or len(rows) * len(others) != len(first):
+                continue
+            place = np.searchsorted(rows, first[:, 0]) * len(others) + np.searchsorted(others, second[:, 0])
+            order = np.argsort(place, kind="stable")
+            if (place[order] == np.arange(len(place))).all():
+                shape = shapes[kind] if len(rows) == prod(shapes[kind]) else (len(rows),)
+                return (*shape, len(others)), order
     return None
 
 
-def _pairs_in_parts(columns: Sequence[tuple[int, Any]], shapes: Shapes) -> Layout | None:
+def _pairs_in_parts(columns: Columns, beside: Columns, shapes: Shapes) -> Layout | None:
     """The same within equal parts, as of differences by coordinate."""
-    for i, (first, at_first) in enumerate(columns):
-        for second, at_second in columns[:i] + columns[i + 1 :]:
-            found = _batched(Factors(first, second, at_first, at_second), shapes)
-            if found and len(found[0]) > 1:
-                return found
+    for kind, first in columns:
+        for other, second in beside:
+            if second is not first:
+                found = _batched(Factors(kind, other, first, second), shapes)
+                if found and len(found[0]) > 1:
+                    return found
     return None
 
 
@@ -142,15 +154,28 @@ def _batched(factors: Factors, shapes: Shapes) -> Layout | None:
     equal = (np.bincount(part_u, minlength=parts) == n_u).all() and (np.bincount(part_v, minlength=parts) == n_v).all()
     if not equal or parts * n_u * n_v != len(u):
         return None
-    coordinates = part_u[u], _within(part_u, parts)[u], _within(part_v, parts)[v]
-    sizes = parts, n_u, n_v
+    coordinates: tuple[Any, ...] = part_u[u], _within(part_u, parts)[u], _within(part_v, parts)[v]
+    sizes: tuple[int, ...] = parts, n_u, n_v
     if parts > 1 and n_u > 1 and factors.count == 1 and part_u[0] != part_u[1]:  # neighbours are in different parts
         coordinates, sizes = (*coordinates[1:], coordinates[0]), (*sizes[1:], sizes[0])
     place = np.ravel_multi_index(coordinates, sizes)
     order = np.argsort(place, kind="stable")
     if not (place[order] == np.arange(len(place))).all():
         return None
+    leading = _leading_parts(rows_u[:, 0], part_u, parts, shapes[factors.u])
+    if sizes[0] == parts and leading:
+        sizes = (leading, parts // leading, *sizes[1:])
     return tuple(size for size in sizes if size > 1), order
+
+
+def _leading_parts(first: Any, part: Any, parts: int, shape: tuple[int, ...]) -> int:
+    """The size of the first axis of the operand, if that has several parts each, in order: samples of so many heads."""
+    if len(shape) < 2 or parts % shape[0] or parts == shape[0]:
+        return 0
+    start = np.full(parts, prod(shape))
+    np.minimum.at(start, part, first)
+    apart = start // prod(shape[1:]) == np.arange(parts) // (parts // shape[0])
+    return shape[0] if apart.all() else 0
 
 
 def _parts(u: Any, v: Any, n_u: int, n_v: int) -> tuple[Any, Any]:

@@ -31,7 +31,7 @@ from microgradnet.compiler.passes.group import Factors, Group, group
 from microgradnet.compiler.passes.label import labelled, stem
 from microgradnet.compiler.passes.layout import layout
 from microgradnet.compiler.passes.normalise import CONSTANT, ONE, REDUCING, SUM, Normal, normalise
-from microgradnet.compiler.passes.views import seen, varying
+from microgradnet.compiler.passes.views import affine, seen, varying
 from microgradnet.compiler.plan import Node, Plan, Shape, check
 
 if TYPE_CHECKING:
@@ -149,15 +149,17 @@ def _products(f: Factors, shape: Shape, order: Any, arrays: Mapping[int, Node], 
 
 
 def _summed_axes(f: Factors, at_u: Any, at_v: Any, arrays: Mapping[int, Node]) -> tuple[int, ...]:
-    """One axis for the products that are summed, or two, if then one of the factors varies along one of them only."""
+    """One axis for the products that are summed; or two, the first that of one of the arrays, if then a factor varies
+    along one of them only, or is a view where it was none."""
     for kind in (f.u, f.v):
         leading = arrays[kind].shape[0] if kind > CONSTANT and len(arrays[kind].shape) > 1 else 1
         if 1 < leading < f.count and f.count % leading == 0:
             split = leading, f.count // leading
-            for at in (at_u, at_v):
-                apart = at.reshape(*at.shape[:-1], *split)
-                if len(set(varying(apart)) & {apart.ndim - 2, apart.ndim - 1}) == 1:
-                    return split
+            apart = [at.reshape(*at.shape[:-1], *split) for at in (at_u, at_v)]
+            if any(len({at.ndim - 2, at.ndim - 1}.intersection(varying(at))) == 1 for at in apart):
+                return split
+            if all(map(affine, apart)) and not all(map(affine, (at_u, at_v))):
+                return split
     return (f.count,)
 
 

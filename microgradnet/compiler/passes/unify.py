@@ -14,7 +14,7 @@ from math import isclose
 from typing import Any
 
 from microgradnet.compiler.plan import Node, Plan, Table, check
-from microgradnet.compiler.sizes import Dim, Scaled
+from microgradnet.compiler.sizes import Dim, Scaled, at
 from microgradnet.errors import InputError
 
 __all__ = ["unify"]
@@ -34,10 +34,19 @@ def unify(plans: Sequence[Plan], sizes: Sequence[int]) -> Plan:
         ((op, operands),) = kinds
         shape = _unified([node.shape for node in nodes], sizes, op)
         detail = _unified([node.detail for node in nodes], sizes, op)
+        if op == "view":
+            _require_steps(detail)
         made.append(Node(op, tuple(made[o] for o in operands), shape, detail))
     results = tuple(made[place[0][node]] for node in first.results)
     labels = {made[place[0][node]]: label for node, label in (first.labels or {}).items() if node in place[0]}
     return check(Plan(results, first.names, labels))
+
+
+def _require_steps(steps: Sequence[Any]) -> None:
+    """InputError for a slice such as X[0:N:N - 1], which of a batch of one is no slice."""
+    entries = [entry for kind, how in steps if kind == "slice" for entry in how if isinstance(entry, tuple)]
+    if any(at(step, 1) < 1 for _, _, step in entries):
+        raise InputError("how far apart the elements are that are read depends on the batch size")
 
 
 def _unified(things: Sequence[Any], sizes: Sequence[int], op: str) -> Any:

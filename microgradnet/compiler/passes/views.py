@@ -18,7 +18,7 @@ import numpy as np
 from microgradnet.compiler.arrays import inserted, view
 from microgradnet.compiler.plan import Node, Step, Table
 
-__all__ = ["seen", "varying"]
+__all__ = ["affine", "seen", "varying"]
 
 
 def varying(at: Any) -> list[int]:
@@ -46,7 +46,7 @@ def seen(array: Node, at: Any) -> Node:
     return view(array, *steps)
 
 
-def _affine(at: Any) -> tuple[int, list[int]] | None:
+def affine(at: Any) -> tuple[int, list[int]] | None:
     """Where the table begins, and by how much each axis moves on, if it moves evenly."""
     first = int(at.flat[0])
     strides = [int(at.take(1, axis).flat[0]) - first if size > 1 else 0 for axis, size in enumerate(at.shape)]
@@ -58,7 +58,7 @@ def _affine(at: Any) -> tuple[int, list[int]] | None:
 
 def _sliced(shape: Sequence[int], at: Any) -> list[Step] | None:
     """Slices along the array's own axes, one for each axis of the table."""
-    found = _affine(at)
+    found = affine(at)
     if found is None or not shape:
         return None
     start = [int(c) for c in np.unravel_index(found[0], shape)]
@@ -88,7 +88,7 @@ def _sliced(shape: Sequence[int], at: Any) -> list[Step] | None:
 
 def _radix(shape: Sequence[int], at: Any) -> list[Step] | None:
     """A flat stretch, cut into rows, of which a part is cut into rows …, if each stride divides the one before."""
-    found = _affine(at)
+    found = affine(at)
     if found is None:
         return None
     first, strides = found
