@@ -132,7 +132,7 @@ def softmax_by_hand(p: Any, X: Any, Y: Any) -> Any:
     n=16,
     others=(9,),
 )
-def neurons_outside_samples_inside(p: Any, X: Any, y: Any) -> Any:
+def neurons_outside(p: Any, X: Any, y: Any) -> Any:
     W, b, v = p
     out = [0.0] * len(X)
     for j in range(5):
@@ -167,7 +167,7 @@ def residual_network(blocks: Any, X: Any) -> Any:
 
 
 @program(lambda r: (uniform(r, 3, 7), uniform(r, 7)), lambda r, n: (uniform(r, n, 7),), n=10, others=(4,))
-def autoencoder_tied_weights(p: Any, X: Any) -> Any:
+def autoencoder(p: Any, X: Any) -> Any:
     W, bias = p
     error = 0
     for x in X:
@@ -230,7 +230,7 @@ def mixture_of_experts(p: Any, X: Any, y: Any) -> Any:
     lambda r, n: (uniform(r, n, 2), uniform(r, n), [float(r.random() < 0.7) for _ in range(4)]),
     n=7,
 )
-def dropout_with_given_mask(p: Any, X: Any, y: Any, keep: Any) -> Any:
+def dropout(p: Any, X: Any, y: Any, keep: Any) -> Any:
     W, v = p
     error = 0
     for x, t in zip(X, y, strict=True):
@@ -329,7 +329,7 @@ def convolution_1d(p: Any, signals: Any, y: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 2, 3), lambda r, n: (uniform(r, n, 11),), n=5, others=(3,))
-def convolution_1d_stride_two(kernels: Any, signals: Any) -> Any:
+def convolution_1d_stride(kernels: Any, signals: Any) -> Any:
     out = []
     for x in signals:
         for k in kernels:
@@ -352,7 +352,7 @@ def max_of(xs: Any) -> Any:
     n=3,
     others=(2,),
 )
-def convolution_2d_mean_pool(p: Any, images: Any, y: Any) -> Any:
+def convolution_2d_mean(p: Any, images: Any, y: Any) -> Any:
     loss = 0
     for image, label in zip(images, y, strict=True):
         pooled = []
@@ -371,7 +371,7 @@ def convolution_2d_mean_pool(p: Any, images: Any, y: Any) -> Any:
 
 
 @program(lambda r: (uniform(r, 2, 2), uniform(r, 4)), lambda r, n: (np.array(uniform(r, n, 5, 5)), uniform(r, n)), n=4)
-def convolution_2d_max_pool(p: Any, images: Any, y: Any) -> Any:
+def convolution_2d_max(p: Any, images: Any, y: Any) -> Any:
     k, v = p
     loss = 0
     for image, target in zip(images, y, strict=True):
@@ -427,7 +427,7 @@ def attention_two_heads(p: Any, sequences: Any, targets: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 3, 2, 3), lambda r, n: (uniform(r, n, 4, 3),), n=3)
-def causal_attention_by_exp(p: Any, sequences: Any) -> Any:
+def causal_attention(p: Any, sequences: Any) -> Any:
     total = 0
     for xs in sequences:
         q, k, v = ([times(M, x) for x in xs] for M in p)

@@ -125,7 +125,7 @@ def fibonacci_sharing(p: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 4), lambda r, n: (uniform(r, n, 4),), n=6, others=(3,))
-def the_same_term_written_twice(p: Any, X: Any) -> Any:
+def terms_written_twice(p: Any, X: Any) -> Any:
     loss = 0
     for x in X:
         centred = [(xi - pi) * (xi - pi) / (1 + (xi - pi) * (xi - pi)) for xi, pi in zip(x, p, strict=True)]
@@ -204,7 +204,7 @@ def pairs_across_the_batch(p: Any, x: Any, y: Any) -> Any:
 
 
 @program(lambda r: [1.0, 2.0, 3.0], lambda r, n: ([[1.0, 0.0], [1.0, -1.0], [0.0, 0.0]],))
-def ones_and_zeros_in_the_data(p: Any, X: Any) -> Any:
+def ones_and_zeros(p: Any, X: Any) -> Any:
     return sum((w * a - b) ** 2 + w * b for w, (a, b) in zip(p, X, strict=True))
 
 
@@ -212,7 +212,7 @@ def ones_and_zeros_in_the_data(p: Any, X: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 4), lambda r, n: (uniform(r, 3), uniform(r, 3), 2.0, uniform(r), uniform(r), uniform(r)))
-def arguments_named_like_what_is_written(w: Any, np: Any, p: Any, N: Any, loss: Any, gradient: Any, math: Any) -> Any:
+def names_that_collide(w: Any, np: Any, p: Any, N: Any, loss: Any, gradient: Any, math: Any) -> Any:
     step = sum(a * b for a, b in zip(np, p, strict=True)) * w[0] + N * loss
     return (step * w[1]).tanh() + gradient * w[2] ** 2 - math * w[3]
 
@@ -237,7 +237,7 @@ ODD_LABELS = (
 
 
 @program(lambda r: [Value(uniform(r), label) for label in ODD_LABELS], lambda r, n: (uniform(r, n),), n=3)
-def labels_that_are_no_names(p: Any, X: Any) -> Any:
+def odd_labels(p: Any, X: Any) -> Any:
     total = 0
     for x in X:
         for k, (a, b) in enumerate(pairwise(p)):

@@ -72,7 +72,7 @@ def projectile_with_drag(p: Any, target: Any) -> Any:
 
 
 @program(lambda r: (uniform(r, 5, 2), uniform(r, 5)), lambda r, n: (uniform(r, n, low=0, high=2),), n=10, others=(4,))
-def physics_informed_residual(p: Any, points: Any) -> Any:
+def physics_informed(p: Any, points: Any) -> Any:
     inner, outer = p
 
     def u(t: Any) -> Any:
@@ -121,7 +121,7 @@ def wave_on_a_ring(c: Any, start: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 7, 3, low=-2, high=2), lambda r, n: (uniform(r, 7, low=0.5, high=2),))
-def n_body_each_pair_once(x: Any, m: Any) -> Any:
+def n_body_energy(x: Any, m: Any) -> Any:
     energy = 0
     for i in range(len(x)):
         for j in range(i):
@@ -272,7 +272,7 @@ def cubic_spline(p: Any, x: Any, y: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 4), lambda r, n: (uniform(r, n, low=0, high=4), uniform(r, n)), n=10)
-def piecewise_linear_by_clip(slopes: Any, x: Any, y: Any) -> Any:
+def piecewise_linear(slopes: Any, x: Any, y: Any) -> Any:
     fitted = [sum(s * clip(xi - k, 0, 1) for k, s in enumerate(slopes)) for xi in x]
     return sum(abs(f - yi) for f, yi in zip(fitted, y, strict=True))
 

@@ -204,7 +204,7 @@ def k_means(centres: Any, X: Any) -> Any:
     lambda r: {"U": uniform(r, 6, 2), "V": uniform(r, 5, 2), "bias": uniform(r, 6)},
     lambda r, n: (uniform(r, 6, 5), [[float(r.random() < 0.6) for _ in range(5)] for _ in range(6)]),
 )
-def matrix_factorisation_masked(p: Any, R: Any, seen: Any) -> Any:
+def factorisation_masked(p: Any, R: Any, seen: Any) -> Any:
     error = 0
     for i in range(6):
         for j in range(5):
@@ -217,7 +217,7 @@ RATED = ((0, 1), (0, 4), (1, 0), (2, 2), (2, 3), (3, 1), (3, 4), (3, 0), (5, 2))
 
 
 @program(lambda r: (uniform(r, 6, 3), uniform(r, 5, 3)), lambda r, n: (uniform(r, len(RATED)),))
-def matrix_factorisation_listed(p: Any, ratings: Any) -> Any:
+def factorisation_listed(p: Any, ratings: Any) -> Any:
     users, items = p
     return mean([(dot(users[i], items[j]) - s) ** 2 for (i, j), s in zip(RATED, ratings, strict=True)])
 
@@ -311,7 +311,7 @@ def garch(p: Any, returns: Any) -> Any:
 
 
 @program(lambda r: uniform(r, 5), lambda r, n: (uniform(r, 6),))
-def soft_dynamic_time_warping(p: Any, series: Any) -> Any:
+def soft_time_warping(p: Any, series: Any) -> Any:
     big, gamma = 1e3, 0.5
     D = [[big] * (len(series) + 1) for _ in range(len(p) + 1)]
     D[0][0] = 0.0
@@ -337,7 +337,7 @@ def cholesky(A: Any) -> Any:
     lambda r: {"length": uniform(r), "signal": uniform(r), "noise": uniform(r, low=-1, high=0)},
     lambda r, n: ([i + 0.3 * r.random() for i in range(6)], uniform(r, 6)),
 )
-def gaussian_process_likelihood(p: Any, x: Any, y: Any) -> Any:
+def gaussian_process(p: Any, x: Any, y: Any) -> Any:
     length, signal, noise = exp(p["length"]), exp(p["signal"]), exp(p["noise"])
     n = len(x)
     K = [[signal * exp(-0.5 * ((x[i] - x[j]) / length) ** 2) for j in range(n)] for i in range(n)]
@@ -401,7 +401,7 @@ def shuffled(r: random.Random, n: int) -> list[int]:
     n=7,
     static=("order",),
 )
-def triplets_of_a_baked_order(W: Any, X: Any, order: Any) -> Any:
+def triplets_of_an_order(W: Any, X: Any, order: Any) -> Any:
     z = [[w[0] * X[i][0] + w[1] * X[i][1] for w in W] for i in order]
     loss = 0
     for a, p, n in zip(z, z[1:], z[2:], strict=False):

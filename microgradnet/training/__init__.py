@@ -125,8 +125,9 @@ def fit(
     - `progress`: show a bar with the loss while it runs, if standard error is a terminal.
     - `on_epoch`: called with the epoch and its loss at each measurement.
     - `engine`: "eager" computes each step anew; "python", "numpy" and "numba" compile the loss of a row or of a batch
-      (see `compile`), and run all steps between two measurements in one go, with the same results to rounding; "auto"
-      takes the fastest of eager, python and numpy. `History.why` says which ran, and why.
+      (see `compile`), and run all steps between two measurements in one go, with the same results to rounding (which
+      a training that leaps about makes larger from step to step); "auto" takes the fastest of eager, python and numpy.
+      `History.why` says which ran, and why.
 
     Epochs count from `optimizer.epoch`, so that a second `fit` with the same optimiser goes on where one ended.
 
