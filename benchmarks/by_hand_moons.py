@@ -255,7 +255,7 @@ def jax_by_scan(name: str, loss: Callable[..., Any], arrays: Any, X: Any, y: Any
     step = descent(loss, rate)
 
     @partial(jax.jit, static_argnums=3)
-    def steps(arrays: Any, X: Any, y: Any, n: int) -> tuple[Any, Any]:
+    def steps(arrays: Any, X: Any, y: Any, n: int) -> Any:
         return jax.lax.scan(lambda reached, _: step(reached, X, y), arrays, None, length=n)
 
     reached, data = [jax.tree.map(jax.numpy.asarray, arrays)], on_device(X, y)

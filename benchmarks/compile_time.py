@@ -36,7 +36,8 @@ def _moons(samples: int) -> dict[str, Any]:
 
 
 def _digits(samples: int) -> dict[str, Any]:
-    from benchmarks.compiled_digits import digits, loss, network
+    from benchmarks.by_hand_digits import digits
+    from benchmarks.compiled_digits import loss, network
 
     return {"arguments": (loss, network(), *digits(samples)), "batch": True}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import re
 import statistics
 import sys
 import time
@@ -43,6 +44,7 @@ def run(
     refusals = {name: refused(entry) for name, entry in refusals_wanted.items() if not names}
     wrong = [f"{r.name}: {r.wrong}" for r in results if r.wrong]
     with_batch = [r for r in results if r.sizes]
+    fixed = [r.name for r in with_batch if r.sizes != "any"]
     held = f"{', '.join(engines)} and the engine by choice, at the example data and at other numbers"
     notes = [
         "nodes: scalar operations that the eager engine made; arrays: operations of the plan of arrays of the loss",
@@ -51,8 +53,7 @@ def run(
         f"{len(results)} programs, held against the eager engine on {held}: {len(wrong)} wrong",
         *(f"WRONG: {text}" for text in wrong),
         *totals(results),
-        f"{sum(r.sizes == 'any' for r in with_batch)} of {len(with_batch)} with a batch run at any batch size; not so: "
-        f"{', '.join(r.name for r in with_batch if r.sizes != 'any')}",
+        f"{len(with_batch) - len(fixed)} of {len(with_batch)} with a batch run at any size; not {', '.join(fixed)}",
         *(f"refused: {name}: {reason}" for name, reason in refusals.items() if reason),
         *(f"NOT REFUSED: {name}" for name, reason in refusals.items() if not reason),
         *(told(random_ones(losses)) if losses else ()),
@@ -188,7 +189,8 @@ def refused(entry: Any) -> str:
     try:
         compile(entry.loss, parameters, *example)
     except (InputError, TypeError) as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]:.160}"
+        told = re.sub(r"\S*(corpus_odd\.py)", r"\1", str(error))  # without the folder
+        return f"{type(error).__name__}: {told.splitlines()[0]:.110} …"
     return ""
 
 

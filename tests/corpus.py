@@ -7,7 +7,7 @@ recorded, each with words that the error must contain.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -253,6 +253,3 @@ REFEREES = ("rolled", "straight")
 
 ENGINES = (*REFEREES, "python", "numpy")
 """What runs wherever NumPy is."""
-
-EXTRAS = tuple(name for name in ("numba", "jax") if importlib.util.find_spec(name))
-"""What runs where it is installed; compiling takes these a second or more."""

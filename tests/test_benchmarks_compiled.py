@@ -1,4 +1,4 @@
-"""The benchmarks of compiled programs at tiny sizes: what is written by hand is right, and all agree. No time is judged."""
+"""The benchmarks of compiled programs at tiny sizes: what is written by hand is right, all agree. No time is judged."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import importlib
 import json
 import linecache
 import math
+import os
 import pickle
 import random
 import subprocess
@@ -263,8 +264,8 @@ def test_arrays_that_do_not_agree_are_given_up_for_plain_numbers(monkeypatch: py
 
 
 def test_a_program_that_never_agrees_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(plan: Plan) -> Plan:
-        right = with_gradient(plan)
+    def wrong(plan: Plan, *by: Any) -> Plan:
+        right = with_gradient(plan, *by)
         return Plan((right.results[0], right.results[1] * number(1.0 + 1e-6)), right.names, right.labels)
 
     with_gradient = building.with_gradient
@@ -384,6 +385,25 @@ def test_two_runs_give_the_same_text() -> None:
     texts = {compile(moons_loss, model, X, y, engine=engine).source for engine in ("python", "python")}
     assert len(texts) == 1
     assert len({compile(moons_loss, model, X, y, engine="numpy").source for _ in range(2)}) == 1
+
+
+def test_the_text_does_not_depend_on_how_strings_are_hashed() -> None:
+    program = """
+import sys
+sys.path.insert(0, "tests")
+from test_compile import compile, moons_loss, network, points
+for n, engine in ((3, "python"), (3, "numpy"), (40, "numpy")):
+    print(compile(moons_loss, network(), *points(n), engine=engine).source)
+"""
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=Path(__file__).parent.parent, capture_output=True, text=True,
+            check=True, env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(texts) == 1
+    assert "def step" in texts.pop()
 
 
 @pytest.mark.parametrize("engine", ["python", "numpy"])
@@ -629,6 +649,17 @@ def test_decorated_it_trains() -> None:
     trained = loss.train(w, [0.0, 1.0, 2.0], [1.0, 3.0, 5.0], lr=0.1, epochs=300)
     assert [v.data for v in w] == pytest.approx([2.0, 1.0], abs=1e-4)
     assert trained.losses[-1] < 1e-6
+
+
+@compile
+def doubled(w: Any, x: Any) -> Any:
+    """A loss that has a name in its module."""
+    return w[0] * x * 2
+
+
+def test_decorated_it_is_pickled_by_its_name() -> None:
+    assert doubled([Value(2.0)], 3.0) == 12.0
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
 
 
 def test_a_large_batch_is_compiled_once_for_all_sizes() -> None:

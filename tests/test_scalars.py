@@ -253,7 +253,7 @@ OPS = [
 ]  # fmt: skip
 
 
-@examples(150)
+@examples(400)
 @given(programs(OPS, st.floats(-3.0, 3.0).map(lambda x: round(x, 3)), most_steps=12))
 def test_random_programs_are_those_of_the_eager_engine(program: Any) -> None:
     def loss(p: list[Value]) -> Any:
@@ -296,6 +296,28 @@ def test_an_index_that_is_data_checks_like_the_eager_engine() -> None:
     plan, _ = compiled(cross_entropy, start, 2.0, 1.0)
     with pytest.raises(IndexError, match="index 3 is not a whole number from 0 to 2"):
         function(plan, PYTHON, arguments=["p", "x", "k"])(start, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nan_at_any_place_of_a_row_is_nan(language: Scalars) -> None:
+    plan, _ = compiled(lambda p: F.logsumexp(p) + F.softmax(p)[1], [0.1, 0.2, 0.3])
+    run = function(plan, language)
+    for k in range(3):
+        start = [0.1, 0.2, 0.3]
+        start[k] = nan
+        value, gradient = run(*given_to(language, start))
+        assert value != value
+        assert all(g != g for g in gradient)
+
+
+def test_masks_that_were_numbers_are_masks_again() -> None:
+    a, b = argument("a", ()), argument("b", ())
+    yes, no = elementwise("where", a > 0.0, 1.0, 0.0), elementwise("where", b > 0.0, 0.0, 1.0)
+    plan = Plan((elementwise("where", elementwise("gt", yes + no, 0.0), 5.0, 7.0),), ("chosen",))
+    text = source(PYTHON, step(prepared(plan, PYTHON), PYTHON, arguments=["a", "b"]))
+    assert "1.0" not in text
+    run = function(plan, PYTHON, arguments=["a", "b"])
+    assert [run(x, y) for x, y in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0))] == [5.0, 5.0, 7.0, 5.0]
 
 
 def test_data_of_any_shape_and_unread_numbers() -> None:
@@ -482,6 +504,7 @@ def test_a_rate_is_multiplied_in_early_where_that_is_cheaper() -> None:
         whole = shared(apart(stepping(plan, optimizer).plan))
         moved = early(whole, "rate")
         assert (len(moved.nodes) < len(whole.nodes)) is cheaper
+        assert (moved is not whole) is cheaper
         given = {name: np.full(node.shape, 0.3) for name, node in whole.arguments.items()}
         for a, b in zip(interpret(moved, **given), interpret(whole, **given), strict=True):
             assert np.allclose(a, b, rtol=1e-14, atol=0)

@@ -28,9 +28,9 @@ from microgradnet.compiler.plan import Node, Shape, Step, Table, shape_of_steps,
 from microgradnet.compiler.sizes import Dim, at
 from microgradnet.notation import Symbol
 
-__all__ = ["WINDOW", "Part", "Placed", "accumulated", "placed"]
+__all__ = ["Part", "Placed", "accumulated", "added", "placed"]
 
-WINDOW = "window"  # counts the places of a window, so nothing else is called so
+WINDOW = "window"  # counts the places of a window; the language reserves it
 BATCHES = (7, 11)  # batch sizes at which views are looked at, where sizes depend on it
 
 
@@ -62,7 +62,7 @@ def accumulated(node: Node, name: str, text: Callable[[Node], str], language: La
     zeros = f"{name} = np.{'empty' if complete else 'zeros'}({shape_text(node.shape)})"
     lines = [zeros if assigned else _copied(name, whole, node.shape, text)]  # type: ignore[arg-type]
     for part in parts:
-        lines += _added(part, name, node.shape, assigned and part.apart, text, language)
+        lines += added(part, name, node.shape, assigned and part.apart, text, language)
     if complete and whole is not None:
         lines.append(f"{name} += {text(whole)}")
     return lines
@@ -129,9 +129,10 @@ def touched_by_apart(parts: Sequence[Part], places: Any, n: int) -> Any:
 # --- writing one part ----------------------------------------------------------------------------------------------
 
 
-def _added(
+def added(
     part: Part, name: str, shape: Shape, assigned: bool, text: Callable[[Node], str], language: Language
 ) -> list[str]:
+    """The line that adds one part, or assigns it."""
     value = text(part.value)
     if not part.writable or part.twice or (language.contiguous != "{}" and _is_cut(shape, part.steps)):
         return _scattered(part, name, shape, value, language)

@@ -18,7 +18,7 @@ rows are as good as a loss of one row at a time.
     v4: () = contract v3 v3 z,z->
     loss: () = mul 1.0 / N v4
     >>> found.nodes_at(1000)
-    4003
+    4001
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AnyBatch:
 
     batched:   names of the data arguments whose first axis is the batch
     recording: the loss at a size that the plan was not made from, and `data`, what it was given there
-    nodes:     how many scalar operations two sizes took, as pairs (size, nodes)
+    nodes:     how many scalar operations two sizes took, as pairs (size, operations)
     """
 
     plan: Plan
@@ -91,10 +91,14 @@ def of_any_size(
         except InputError as error:
             reason = error
             continue
-        nodes = (sizes[0], len(recordings[0].graph)), (sizes[1], len(recordings[1].graph))
+        nodes = (sizes[0], _operations(recordings[0])), (sizes[1], _operations(recordings[1]))
         return AnyBatch(plan, batched, recordings[3], rows[3], nodes)
     assert reason is not None
     raise reason
+
+
+def _operations(recording: Recording) -> int:
+    return sum(op != "" for op in recording.graph.operations)
 
 
 def _length(name: str, given: Any, static: Sequence[str]) -> int | None:

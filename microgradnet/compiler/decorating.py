@@ -68,6 +68,9 @@ class Decorated:
         n = len(self._programs)
         return f"<compiled {getattr(self, '__qualname__', self.__wrapped__)}: {n} program{'s' * (n != 1)}>"
 
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", "loss"))  # for pickle: by its name, as a function
+
     # --- inside ---
 
     def _program(self, key: Any, arguments: Sequence[Argument], parameters: Any, data: Sequence[Any]) -> Program:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from hashlib import sha1
 from typing import Any, NamedTuple
 
-from microgradnet.compiler.accumulating import WINDOW, accumulated
+from microgradnet.compiler.accumulating import accumulated
 from microgradnet.compiler.broadcasting import broadcasting
 from microgradnet.compiler.languages import NUMPY, Language, is_selection
 from microgradnet.compiler.names import names
@@ -104,7 +104,7 @@ def body(
     known = table_names(shown, tables or {})
     language = language.with_tables(known)
     statements = arranged(shown, language)
-    taken = [name, WINDOW, *language.helpers, *known.values()]
+    taken = [name, *language.reserved, *language.helpers, *known.values()]
     called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
     writer = StatementWriter(shown, called, language, statements)
     lines = [line for node in statements.nodes for line in writer.statement(node)]
@@ -177,12 +177,20 @@ class StatementWriter:
     def statement(self, node: Node) -> list[str]:
         """The lines of one statement."""
         name = self.called[node]
+        old = self.statements.over.get(node)
+        lines = (
+            self.language.lines(node, name, self.called, self.language)
+            if old is None
+            else self.language.in_place(node, old, self.called, self.language)
+        )
+        if lines is not None:
+            return lines
         if node.op == "accumulate":
             return accumulated(node, name, self.text, self.language)
         if node.op == "put":
             return self._putting(node, name)
-        if node in self.statements.over:
-            return [self._overwriting(node, name, self.statements.over[node])]
+        if old is not None:
+            return [self._overwriting(node, name, old)]
         text = self.text(node, whole=True)
         return [f"{name} = {self.language.contiguous.format(text) if node in self.matrices else text}"]
 

@@ -19,7 +19,7 @@ switch them on: `jax.config.update("jax_enable_x64", True)`. XLA takes subnormal
         h = jnp.tanh(X @ p)
         return h.sum()
     <BLANKLINE>
-    >>> import jax
+    >>> import jax, numpy as np
     >>> f = to_jax(loss, ["p", "X"])
     >>> jax.grad(f)(np.array([0.0, 0.0]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).tolist()
     [9.0, 12.0]

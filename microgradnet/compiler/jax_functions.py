@@ -5,7 +5,6 @@ out sigmoid spoils its second derivative at 0. Here the table's rules run on arr
 `jax.jvp`, `jax.vmap` and `jax.jit` of them, one inside the other, give what the eager engine gives.
 
     >>> import jax
-    >>> jax.config.update("jax_enable_x64", True)
     >>> float(jax.grad(FUNCTIONS["abs"])(0.0)), float(jax.grad(jax.grad(FUNCTIONS["sigmoid"]))(0.0))
     (0.0, 0.0)
 """
@@ -144,20 +143,21 @@ def _differentiable(name: str, fixed: tuple[float | None, ...]) -> Callable[...,
 
     def jvp(arrays: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         operands = filled(arrays)
-        y = function(*arrays)
+        y: Any = function(*arrays)
         partials = TABLE[name].partials(_ARRAYS, y, *operands)
         sent = [p for p, constant in zip(partials, fixed, strict=True) if constant is None]
         terms = [_term(p, t) for p, t in zip(sent, tangents, strict=True) if p is not None and _is_float(t)]
         tangent = reduce(operator.add, terms) if terms else jnp.zeros_like(y)
         return y, jnp.broadcast_to(tangent, y.shape).astype(y.dtype)
 
-    function = jax.custom_jvp(value)
+    function: Any = jax.custom_jvp(value)
     function.defjvp(jvp)
-    return function
+    made: Callable[..., Any] = function
+    return made
 
 
 def _is_float(tangent: Any) -> bool:
-    return tangent.dtype != jax.dtypes.float0
+    return bool(tangent.dtype != jax.dtypes.float0)
 
 
 def _term(sent: Any, tangent: Any) -> Any:
@@ -251,14 +251,14 @@ def repeated(move: Callable[..., Any], carried: int, rows: tuple[bool, ...] | No
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _repeated(
     move: Callable[..., Any], carried: int, rows: tuple[bool, ...] | None, n: Any, rates: Any, *arrays: Any
-) -> tuple[Any, ...]:
+) -> Any:
     data = arrays[carried:]
 
     def step(now: tuple[Any, ...], given: Sequence[Any], rate: Any) -> tuple[Any, ...]:
         after = move(*now, *given, rate)
         return after if isinstance(after, tuple) else (after,)
 
-    def epoch(i: Any, now: tuple[Any, ...]) -> tuple[Any, ...]:
+    def epoch(i: Any, now: tuple[Any, ...]) -> Any:
         if rows is None:
             return step(now, data, rates[i])
 

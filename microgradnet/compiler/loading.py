@@ -15,16 +15,21 @@ import itertools
 import linecache
 import re
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["load"]
 
 _counter = itertools.count(1)
+_ended: deque[str] = deque()
+"""Files whose functions are gone. Their lines are dropped at the next `load`: functions may die while linecache works."""
 
 
 def load(source: str, names: Mapping[str, Any], title: str) -> dict[str, Any]:
     """The namespace after the source ran in it; `names` are there before. `title` goes into the file's name."""
+    while _ended:
+        linecache.cache.pop(_ended.popleft(), None)
     filename = f"<microgradnet {re.sub(r'[^A-Za-z0-9_]+', '', title) or 'program'} {next(_counter)}>"
     namespace: dict[str, Any] = {"__name__": "microgradnet.compiled", **names}
     exec(builtins.compile(source, filename, "exec"), namespace)
@@ -34,5 +39,5 @@ def load(source: str, names: Mapping[str, Any], title: str) -> dict[str, Any]:
     ]  # fmt: skip
     if functions:
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        weakref.finalize(functions[0], linecache.cache.pop, filename, None).atexit = False
+        weakref.finalize(functions[0], _ended.append, filename).atexit = False
     return namespace

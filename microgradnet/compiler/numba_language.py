@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from microgradnet.compiler.contractions import product, three_axes
 from microgradnet.compiler.helpers import NUMBA_HELPERS
+from microgradnet.compiler.numba_loops import LETTERS, alone, in_place, loops
 from microgradnet.compiler.numpy_language import NUMPY
 from microgradnet.compiler.pieces import Language, after, shape_text
 from microgradnet.compiler.plan import Node, parts_of
@@ -34,11 +35,11 @@ def _sum(node: Node, operands: Sequence[Symbol], language: Language) -> Symbol:
 def _contract(node: Node, operands: Sequence[Symbol], language: Language) -> Symbol:
     left, right, result = parts_of(node.detail)
     both = [c for c in left if c in right]
-    if left == right and len(result) + 1 == len(both):  # rows by rows
+    if left == right and result and len(result) + 1 == len(both):  # rows by rows
         axis = next(i for i, c in enumerate(left) if c not in result)
         if result == left.replace(left[axis], ""):
             return after(operation("mul", *operands), f".sum({axis})", language)
-    if not result and len(both) == len(left) == len(right):
+    if not result and 1 < len(both) == len(left) == len(right):
         one, two = operands[0], _in_order(operands[1], right, left, language)
         return after(operation("mul", one, two), ".sum()", language)
 
@@ -113,6 +114,10 @@ NUMBA = replace(
     decorator='@numba.njit(error_model="numpy")',
     helpers=NUMBA_HELPERS,
     over={},
+    reserved=("window", *LETTERS),
+    alone=alone,
+    lines=loops,
+    in_place=in_place,
     put=_put,
     scattered="add_at({}, {}, {})",
     contiguous="np.ascontiguousarray({})",

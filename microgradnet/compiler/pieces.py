@@ -38,6 +38,10 @@ class Language:
     spelled:   operations of the table that need not be written out
     put:       the line that adds to one place of each row: of the array's name, the index, (value, index), the sign
     scattered: the line that adds at an index that may repeat: of the array, the index, the values
+    reserved:  names that the text uses for itself
+    alone:     whether a node that one other reads cannot be written inside that, of the node and the other
+    lines:     the lines that compute a node under a name, of names for others; None for what an expression computes
+    in_place:  the lines that write a node over an array which it reads, as above; None for what a sign and = does
     batch:     how many rows a batch is thought to have, where sizes depend on it: as many as make every array large
     contiguous: what an array that is a part of another one is wrapped in where its elements must lie side by side
     """
@@ -53,6 +57,10 @@ class Language:
     put: Callable[[str, Node, Sequence[Symbol], str, Language], str]
     scattered: str
     decorator: str = ""
+    reserved: tuple[str, ...] = ("window",)
+    alone: Callable[[Node, Node | None], bool] = lambda node, reader: False
+    lines: Callable[[Node, str, Mapping[Node, str], Language], list[str] | None] = lambda *_: None
+    in_place: Callable[[Node, Node, Mapping[Node, str], Language], list[str] | None] = lambda *_: None
     batch: int = 1 << 20
     contiguous: str = "{}"
     tables: Mapping[Table, str] = field(default_factory=dict)

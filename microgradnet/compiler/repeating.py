@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.accumulating import WINDOW
 from microgradnet.compiler.broadcasting import broadcasting
 from microgradnet.compiler.emit import (
     Function,
@@ -89,7 +88,7 @@ class _Step:
         self.tables = {text: table.array for table, text in known.items()}
         self.language = language.with_tables(known)
         statements = arranged(shown, self.language, changed, _kept(shown, varying))
-        taken = [name, WINDOW, RATE + "s", *language.helpers, *known.values()]
+        taken = [name, *language.reserved, RATE + "s", *language.helpers, *known.values()]
         called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
         spelled = {x: called[read[x]] if x in read else x for x in arguments}
         rows = {x: _unlike(spelled[x] + "_i", {*called.values(), *taken, *spelled.values()}) for x in walked}

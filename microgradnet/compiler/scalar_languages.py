@@ -62,11 +62,12 @@ class Scalars:
     dialect:    how expressions are written
     imports:    for a name that the text may call, the line that imports it
     helpers:    for such a name, the text of a function that is written before the others, and what it calls
-    item:       how a number of an array is read: a template, from the array and the index, and what joins an index
-    row:        how numbers are returned together
+    joint:      what stands between the places of an index
+    row:        a template: how numbers are returned together
     unpacks:    whether a row can be assigned to as many names
     decorator:  stands above every function
     always:     lines that every text begins with
+    repeated:   how often the text of an operation holds that of its operand, if not once
     """
 
     name: str

@@ -118,6 +118,7 @@ def _statements(plan: Plan, labels: Mapping[Node, str], language: Language, alwa
             or (node in labels and not labels[node].startswith(ADJOINT))
             or uses[node] > 1
             or node.op in ALWAYS
+            or language.alone(node, readers.get(node))
             or _keeps_its_array(node, readers.get(node), uses, language)
         ):
             named[node] = labels.get(node, "v123")
