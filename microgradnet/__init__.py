@@ -13,7 +13,7 @@ operations), `graph` (order and names), `value` (a number that remembers, and `b
 
 from __future__ import annotations
 
-from microgradnet.errors import AnomalyError, InputError, StaleGraphError
+from microgradnet.errors import AnomalyError, InputError, RecordingError, StaleGraphError
 from microgradnet.functions import abs as abs
 from microgradnet.functions import (
     acos,
@@ -101,13 +101,13 @@ _MODULES = ("article", "losses", "nn", "optim", "plot")
 
 __all__ = [
     "Anomaly", "AnomalyError", "Comparison", "Condition", "Derivative", "Drawing", "Explanation", "Graph",
-    "History", "InputError", "Program", "StaleGraphError", "Value", "acos", "acosh", "article", "asin", "asinh",
-    "assert_gradients", "atan", "atan2", "atanh", "ceil", "check_derivation", "check_gradients", "clip", "compare",
-    "compile", "cos", "cosh", "derivative", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc", "exp", "explain",
-    "expm1", "find_nan", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp",
-    "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean", "minimum", "name",
-    "nn", "operation", "optim", "plot", "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",
-    "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",
+    "History", "InputError", "Program", "RecordingError", "StaleGraphError", "Value", "acos", "acosh", "article",
+    "asin", "asinh", "assert_gradients", "atan", "atan2", "atanh", "ceil", "check_derivation", "check_gradients",
+    "clip", "compare", "compile", "cos", "cosh", "derivative", "detect_anomaly", "dot", "draw", "elu", "erf", "erfc",
+    "exp", "explain", "expm1", "find_nan", "fit", "floor", "formula", "gelu", "grad", "hessian", "hvp", "hypot",
+    "jacobian", "jvp", "leaky_relu", "log", "log1p", "log2", "log10", "logsumexp", "losses", "maximum", "mean",
+    "minimum", "name", "nn", "operation", "optim", "plot", "relu", "sigmoid", "sign", "silu", "sin", "sinh",
+    "softmax", "softplus", "sqrt", "take", "tan", "tanh", "trunc", "value_and_grad", "where",
 ]  # fmt: skip
 
 

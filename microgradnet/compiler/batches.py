@@ -38,7 +38,7 @@ from microgradnet.errors import InputError
 __all__ = ["AnyBatch", "of_any_size"]
 
 SIZES = ((7, 11, 13, 17), (19, 23, 29, 31))
-"""Primes, so that they meet no other size by chance: three to find the plan, one to check it; others, should one meet."""
+"""Primes, which meet no other size by chance: three for the plan, one to check it; and others, should one meet."""
 
 
 @dataclass(frozen=True)

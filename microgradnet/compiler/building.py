@@ -23,7 +23,7 @@ from microgradnet.compiler.recording import Recording, record
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
 from microgradnet.compiler.updates import is_spelled_out
-from microgradnet.errors import InputError
+from microgradnet.errors import InputError, RecordingError
 
 if TYPE_CHECKING:
     from microgradnet.compiler.parameters import Parameters
@@ -98,7 +98,7 @@ def build(
     if batch or (batch is None and engine != "python" and _rows(data) >= ROWS):
         try:
             return _of_any_size(loss, parameters, data, static, engine)
-        except ImportError:
+        except (ImportError, RecordingError):
             raise
         except Exception as error:
             if batch:
@@ -168,7 +168,8 @@ def _agreeing(
             continue
         wrong = next((w for of, example in checks if (w := _disagreement(code, of, example))), "")
         if not wrong:
-            return Built(recording, code, "; ".join([f"{code.language}: {why}{note}", *tried]), shapes)
+            said = [f"{code.language}: {why}{note}", *tried, *filter(None, [recording.note])]
+            return Built(recording, code, "; ".join(said), shapes)
         tried.append(f"its array form is not used, as there {wrong}")
     raise InputError(
         f"the program does not agree with the eager engine ({'; '.join(tried)}); this is a fault of the compiler, "

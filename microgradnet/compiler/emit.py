@@ -178,11 +178,11 @@ class StatementWriter:
         """The lines of one statement."""
         name = self.called[node]
         old = self.statements.over.get(node)
-        lines = (
-            self.language.lines(node, name, self.called, self.language)
-            if old is None
-            else self.language.in_place(node, old, self.called, self.language)
-        )
+        lines = None
+        if old is not None:
+            lines = self.language.in_place(node, old, self.called, self.language)
+        elif self.language.lines is not None:
+            lines = self.language.lines(node, name, self.called, self.language)
         if lines is not None:
             return lines
         if node.op == "accumulate":

@@ -23,7 +23,7 @@ __all__ = ["load"]
 
 _counter = itertools.count(1)
 _ended: deque[str] = deque()
-"""Files whose functions are gone. Their lines are dropped at the next `load`: functions may die while linecache works."""
+"""Files whose functions are gone. Their lines are dropped at the next `load`, as functions may die inside linecache."""
 
 
 def load(source: str, names: Mapping[str, Any], title: str) -> dict[str, Any]:

@@ -139,10 +139,15 @@ def element(node: Node, index: Sequence[Index], names: Mapping[Node, str], langu
     """The element of a node at an index of the loops' array, to whose last axes those of the node belong."""
     own = index[len(index) - len(node.shape) :]
     index = [Index(()) if size == 1 else one for one, size in zip(own, node.shape, strict=True)]
+    return _element(node, index, names, language, node in names)
+
+
+def _element(node: Node, index: Sequence[Index], names: Mapping[Node, str], language: Language, named: bool) -> Symbol:
+    """The same, for an index of the node's own axes; `named`: its element is read, not computed."""
     if node.op == "number":
         return Symbol(node.detail)
-    if node in names or node.op == "table":
-        name = names[node] if node in names else language.tables[node.detail]
+    if named or node.op == "table":
+        name = names[node] if named else language.tables[node.detail]
         return Symbol(f"{name}[{_entries(index)}]" if node.shape else name)
     if node.op == "expand":
         return element(node.operands[0], index, names, language)
@@ -162,7 +167,7 @@ def _entries(index: Sequence[Index]) -> str:
     return ", ".join(map(str, index))
 
 
-# --- statements --------------------------------------------------------------------------------------------------------
+# --- statements ------------------------------------------------------------------------------------------------------
 
 
 def loops(node: Node, name: str, names: Mapping[Node, str], language: Language) -> list[str] | None:
@@ -174,7 +179,7 @@ def loops(node: Node, name: str, names: Mapping[Node, str], language: Language) 
     if node.op == "sum":
         return _summed(node, name, names, language)
     index = letters_for(node.shape)
-    value = language.text(element(node, index, names, language))
+    value = language.text(_element(node, index, names, language, named=False))
     kind = ", np.bool_" if is_truth(node) else ""
     nest = _nest(node.shape, f"{name}[{_entries(index)}] = {value}")
     return [f"{name} = np.empty({shape_text(node.shape)}{kind})", *nest]
@@ -186,7 +191,7 @@ def in_place(node: Node, old: Node, names: Mapping[Node, str], language: Languag
     if not _is_loop(node) or node.op == "sum" or any(_root(o) is old for o in seen):
         return None
     index = letters_for(node.shape)
-    value = language.text(element(node, index, names, language))
+    value = language.text(_element(node, index, names, language, named=False))
     return _nest(node.shape, f"{names[old]}[{_entries(index)}] = {value}")
 
 
@@ -250,7 +255,7 @@ def _part(
     index = letters_for(seen)
     source = through(shape, part.steps, index) if len(seen) <= len(LETTERS) else None
     if source is None:
-        text: Callable[[Node], str] = lambda o: language.text(expression(o, names, language))  # noqa: E731
+        text: Callable[[Node], str] = lambda o: language.text(expression(o, names, language))
         return added(part, name, shape, assigned, text, language)
     value = language.text(element(part.value, index, names, language))
     return _nest(seen, f"{name}[{_entries(source)}] {'' if assigned else '+'}= {value}")

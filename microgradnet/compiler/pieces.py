@@ -40,7 +40,8 @@ class Language:
     scattered: the line that adds at an index that may repeat: of the array, the index, the values
     reserved:  names that the text uses for itself
     alone:     whether a node that one other reads cannot be written inside that, of the node and the other
-    lines:     the lines that compute a node under a name, of names for others; None for what an expression computes
+    lines:     the lines that compute a node under a name, of names for others; None for what an expression computes,
+               and where that is everything
     in_place:  the lines that write a node over an array which it reads, as above; None for what a sign and = does
     batch:     how many rows a batch is thought to have, where sizes depend on it: as many as make every array large
     contiguous: what an array that is a part of another one is wrapped in where its elements must lie side by side
@@ -59,7 +60,7 @@ class Language:
     decorator: str = ""
     reserved: tuple[str, ...] = ("window",)
     alone: Callable[[Node, Node | None], bool] = lambda node, reader: False
-    lines: Callable[[Node, str, Mapping[Node, str], Language], list[str] | None] = lambda *_: None
+    lines: Callable[[Node, str, Mapping[Node, str], Language], list[str] | None] | None = None
     in_place: Callable[[Node, Node, Mapping[Node, str], Language], list[str] | None] = lambda *_: None
     batch: int = 1 << 20
     contiguous: str = "{}"
@@ -178,7 +179,7 @@ def new_axes(axes: Iterable[int], rank: int) -> str:
 
 def is_large(shape: Shape, language: Language) -> bool:
     """Whether an array of the shape has so many elements that it matters how often they are walked through."""
-    return math.prod(at(tuple(shape), language.batch)) > LARGE
+    return bool(math.prod(at(tuple(shape), language.batch)) > LARGE)
 
 
 def is_selection(node: Node) -> bool:

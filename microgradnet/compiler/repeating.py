@@ -93,7 +93,9 @@ class _Step:
         spelled = {x: called[read[x]] if x in read else x for x in arguments}
         rows = {x: _unlike(spelled[x] + "_i", {*called.values(), *taken, *spelled.values()}) for x in walked}
         called |= {read[x]: row for x, row in rows.items() if x in read}
-        direct = {x: called[new] for x, new in news.items() if _is_direct(new, read.get(x), statements, called)}
+        direct = {
+            x: called[new] for x, new in news.items() if _is_direct(new, read.get(x), statements, called, language)
+        }
         direct = {x: text for i, (x, text) in enumerate(direct.items()) if text not in list(direct.values())[:i]}
         text_of = {text: spelled[x] for x, text in direct.items()}
         called = {node: text_of.get(text, text) for node, text in called.items()}
@@ -166,7 +168,9 @@ def _sees(node: Node, in_place: set[Node], language: Language) -> bool:
     return bool(np.shares_memory(array, stepped(array, steps, 7)))
 
 
-def _is_direct(new: Node, old: Node | None, statements: Statements, called: Mapping[Node, str]) -> bool:
+def _is_direct(
+    new: Node, old: Node | None, statements: Statements, called: Mapping[Node, str], language: Language
+) -> bool:
     """Whether the new array can have the old one's name at once: it is its own, and the old one is needed no more."""
     if new not in called or new.op in NEVER or root_of(new) is not new:
         return False
@@ -174,7 +178,8 @@ def _is_direct(new: Node, old: Node | None, statements: Statements, called: Mapp
         return True
     begun = next(i for i, node in enumerate(statements.nodes) if called[node] == called[new])
     last = last_reads(statements.nodes, ()).get(old, -1)
-    return last < begun or (last == begun and statements.nodes[begun].op not in ALWAYS)
+    one_line = language.lines is None and statements.nodes[begun].op not in ALWAYS
+    return last < begun or (last == begun and one_line)
 
 
 def _replacing(news: Mapping[str, Node], given: set[Node], writer: StatementWriter) -> list[str]:

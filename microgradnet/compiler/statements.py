@@ -65,7 +65,9 @@ def arranged(plan: Plan, language: Language, owned: Iterable[Node] = (), kept: I
     kept = frozenset(kept)
     nodes = tuple(_statements(plan, labels, language, {*plan.results, *kept}))
     over = {new: old for new, old in _over(nodes, plan.results, language, owned).items() if old not in kept}
-    same = {old: new for new, old in over.items()} | {old: new for old, new in heirs.items() if new in set(nodes)}
+    same = {old: new for new, old in over.items()}
+    if language.lines is None:  # else the new one is begun before the old one is read
+        same |= {old: new for old, new in heirs.items() if new in set(nodes)}
     return Statements(nodes, over, same, labels)
 
 
