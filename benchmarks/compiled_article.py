@@ -144,7 +144,7 @@ def ours(language: str) -> Training:
 
 
 def program() -> Training:
-    """What a user calls: the loss is measured about a hundred times on the way, and the Values are written."""
+    """What a user calls: the loss is measured about twenty times on the way, and the Values are written."""
     from microgradnet.compiler import compile
 
     values = parameters()

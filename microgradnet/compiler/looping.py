@@ -27,7 +27,7 @@ from microgradnet.optim import SGD, Optimizer
 
 __all__ = ["Course", "Trained", "train"]
 
-MEASUREMENTS = 100
+MEASUREMENTS = 20
 """So many times the loss is measured, where nothing else is said."""
 KEPT = 8
 """So many loops of a program are kept for the next training."""

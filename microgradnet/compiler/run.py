@@ -118,7 +118,7 @@ class Program:
         - `lr`: the rate of plain SGD (0.1), or a function of the epoch; or `optimizer`: one of `optim`, whose states
           and `epoch` go on from where they are.
         - `every`: the loss over all rows is measured after epoch 0, every, 2 · every …, and after the last; without
-          it, about a hundred times.
+          it, about twenty times.
 
         Ctrl-C ends it with the parameters of the last whole round of epochs, a loss that is nan or infinite with those
         of the last measurement before; `Trained.stopped` says so. All Values are set or, on an error, none.
