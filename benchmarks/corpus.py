@@ -24,8 +24,6 @@ FREE = {"argument", "number", "table", "view", "expand"}
 """What is no statement of its own: arguments, literals, and arrays seen otherwise."""
 STILL, EPOCHS = 1e-12, 200
 """The rate of steps that are timed, so small that nothing moves, and how many are made in one training."""
-FAULTS = ("could not be made", "is not used", "could not be put together")
-"""Words of `program.why` where the program is right, but not what the compiler wanted to write."""
 
 
 def tests(name: str) -> Any:
@@ -109,7 +107,7 @@ def measured(entry: Any, engines: Sequence[str], rounds: int) -> Result:
         for one in programs:
             value, gradients = one.value_and_grad(*dynamic)
             wrong += [f"{one.engine}: {text}" for text in corpus.unlike(value, corpus.leaves(gradients), truth)]
-    wrong += [one.why for one in programs if any(words in one.why for words in FAULTS)]
+    wrong += [one.why for one in programs if any(words in one.why for words in corpus.OTHERWISE)]
     arrays = sum(node.op not in FREE for node in roll(program.recording).nodes)
     wrong += trained(program, entry.loss, parameters, whole, dynamic)
 
@@ -238,7 +236,7 @@ def random_ones(count: int) -> Counter[str]:
             value, gradients = program.value_and_grad(*data)
             if wrong := corpus.unlike(value, corpus.leaves(gradients), truth, 1e-10):
                 raise AssertionError(f"{program.engine}: {wrong[0]}: {loss!r}")
-            if any(words in program.why for words in FAULTS):
+            if any(words in program.why for words in corpus.OTHERWISE):
                 seen[f"written otherwise than wanted: {program.why}"] += 1
         seen["equal"] += 1
         seen["nodes"] += truth.nodes

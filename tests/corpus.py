@@ -245,7 +245,7 @@ def compiled(
     return run
 
 
-OTHERWISE = ("could not be made", "is not used", "could not be put together")
+OTHERWISE = ("its array form is not used", "its array form could not be written", "could not be put together to arrays")
 """Words of `program.why` where a program is right, but is not what the compiler wanted to write."""
 
 REFEREES = ("rolled", "straight")

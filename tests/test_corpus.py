@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus import ENGINES, Entry, compiled, eager, numbers, programs, put, unlike, values
+from corpus import ENGINES, OTHERWISE, Entry, compiled, eager, numbers, programs, put, unlike, values
 from corpus_odd import REFUSED
 from hypothesis import assume, given
 from oracles import examples
 from random_losses import RandomLoss, irregular, regular
 
 from microgradnet import InputError, compile
+from microgradnet.compiler import building
 
 EXTRAS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
@@ -53,6 +55,11 @@ def test_there_are_enough():
     assert len(PROGRAMS) >= 100
     assert len(ANY_SIZE) >= 40
     assert all(len(inspect.getsource(entry.loss).splitlines()) > 2 for entry in PROGRAMS.values())
+
+
+def test_the_words_that_tell_of_a_program_written_otherwise_are_the_compilers():
+    source = inspect.getsource(building)
+    assert all(words in source for words in OTHERWISE)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -145,3 +152,32 @@ def check_random(loss: RandomLoss) -> None:
 def tame(truth: Any) -> bool:
     """Whether all numbers are finite, and not so large that they say nothing."""
     return all(map(math.isfinite, [truth.value, *truth.gradient])) and truth.scale < 1e8
+
+
+# --- the benchmark -------------------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_at_a_tiny_size(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1]))
+    from benchmarks import corpus as benchmark
+
+    table = benchmark.run(rounds=1, names=["article_four_samples", "determinant"], losses=4)
+    assert [(row[0], row[-1]) for row in table.rows] == [("article_four_samples", "yes"), ("determinant", "yes")]
+    assert any("0 wrong" in note for note in table.notes)
+    assert any("random losses" in note and "all equal" in note for note in table.notes)
+    assert benchmark.run(rounds=1, names=["branch_on_data"], losses=0).rows == ()
+
+
+def test_the_benchmark_tells_what_is_wrong(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1]))
+    from benchmarks import corpus as benchmark
+
+    entry = PROGRAMS["article_four_samples"]
+
+    def slightly_more(p: Any, X: Any, y: Any) -> Any:
+        return entry.loss(p, X, y) * (1.0 if isinstance(X[0][0], float) else 1.0 + 1e-8)
+
+    other = entry._replace(loss=slightly_more)
+    assert "loss" in benchmark.measured(other, ["numpy"], 1).wrong
+    assert benchmark.refused(REFUSED["branch_on_data"]).startswith("RecordingError: corpus_odd.py:")
+    assert benchmark.refused(entry) == ""

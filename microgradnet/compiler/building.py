@@ -33,7 +33,7 @@ __all__ = ["ENGINES", "Built", "build"]
 ENGINES = ("auto", "python", "numpy", "numba", "jax")
 WORTH = 30
 """An array operation costs as much as so many scalar ones."""
-MANY = 200_000
+MANY = 100_000
 """So many scalar operations are not recorded only to check a program of any batch size."""
 ROWS = 32
 """From so many rows on, a program of any batch size is tried first: three small recordings cost no more than one."""
