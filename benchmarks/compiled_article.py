@@ -120,12 +120,12 @@ def ours(language: str) -> Training:
     """The loop that the compiler writes, called as any function."""
     import numpy as np
 
-    from microgradnet.compiler import emit_scalars
     from microgradnet.compiler.backprop import with_gradient
-    from microgradnet.compiler.loading import load
+    from microgradnet.compiler.languages import emit_scalars
     from microgradnet.compiler.recording import record
+    from microgradnet.compiler.running.loading import load
+    from microgradnet.compiler.running.updates import stepping
     from microgradnet.compiler.straight import straight
-    from microgradnet.compiler.updates import stepping
     from microgradnet.optim import SGD
 
     if language == "numba":

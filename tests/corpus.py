@@ -202,12 +202,12 @@ def interpreted(loss: Callable[..., Any], parameters: Any, data: tuple[Any, ...]
     """The loss recorded, made a plan by `plan_of` (`roll` or `straight`), differentiated, and interpreted."""
     import numpy as np
 
-    from microgradnet.compiler.arguments import flatten
     from microgradnet.compiler.arrays import argument
     from microgradnet.compiler.backprop import with_gradient
     from microgradnet.compiler.interpreter import interpret
     from microgradnet.compiler.plan import check
     from microgradnet.compiler.recording import record
+    from microgradnet.compiler.recording.arguments import flatten
 
     recording = record(loss, parameters, data, static)
     made = check(plan_of(recording))

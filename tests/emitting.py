@@ -28,8 +28,8 @@ from microgradnet.compiler.arrays import (
     total,
     view,
 )  # fmt: skip
-from microgradnet.compiler.emit import function, module
 from microgradnet.compiler.languages import NUMPY, Language
+from microgradnet.compiler.languages.emit import function, module
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.plan import Node, Plan, Table, check, expands, shape_of_steps
 from microgradnet.compiler.sizes import Dim, Scaled

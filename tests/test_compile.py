@@ -22,10 +22,10 @@ import numpy as np
 import pytest
 
 from microgradnet import Value, compile, exp, log, losses, relu, sigmoid, softmax, sqrt, take, tanh, where
-from microgradnet.compiler import building
 from microgradnet.compiler.arrays import number
 from microgradnet.compiler.plan import Plan
-from microgradnet.compiler.run import Program
+from microgradnet.compiler.running import building
+from microgradnet.compiler.running.run import Program
 from microgradnet.errors import InputError
 from microgradnet.functions import sum as total
 from microgradnet.nn import MLP, Module

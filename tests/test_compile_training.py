@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from oracles import examples
 
 from microgradnet import Value, compile, exp, log, losses, relu, sigmoid, tanh
-from microgradnet.compiler import looping, stepwise
 from microgradnet.compiler.arrays import argument, elementwise, total, view
-from microgradnet.compiler.backends import Trainer
 from microgradnet.compiler.interpreter import interpret
-from microgradnet.compiler.looping import Trained
 from microgradnet.compiler.plan import Plan, check
-from microgradnet.compiler.updates import stepping
+from microgradnet.compiler.running import looping, stepwise
+from microgradnet.compiler.running.backends import Trainer
+from microgradnet.compiler.running.looping import Trained
+from microgradnet.compiler.running.updates import stepping
 from microgradnet.errors import InputError
 from microgradnet.functions import sum as summed
 from microgradnet.nn import MLP

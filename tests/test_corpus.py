@@ -16,7 +16,7 @@ from oracles import examples
 from random_losses import RandomLoss, irregular, regular
 
 from microgradnet import InputError, compile
-from microgradnet.compiler import building
+from microgradnet.compiler.running import building
 
 EXTRAS = [
     pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))

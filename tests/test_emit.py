@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import examples
 
-from microgradnet.compiler import pieces
 from microgradnet.compiler.arrays import (
     argument,
     choose,
@@ -32,10 +31,10 @@ from microgradnet.compiler.arrays import (
     view,
 )  # fmt: skip
 from microgradnet.compiler.backprop import with_gradient
-from microgradnet.compiler.emit import function
 from microgradnet.compiler.interpreter import interpret
-from microgradnet.compiler.languages import NUMBA, NUMPY
-from microgradnet.compiler.names import RESERVED, clean, names
+from microgradnet.compiler.languages import NUMBA, NUMPY, pieces
+from microgradnet.compiler.languages.emit import function
+from microgradnet.compiler.languages.names import RESERVED, clean, names
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Node, Plan, check

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradnet import Value, exp, losses, maximum, nn, softmax, take, where
-from microgradnet.compiler.arguments import argument_names, filled, flatten, read
-from microgradnet.compiler.parameters import collected
 from microgradnet.compiler.recording import Recording, record
+from microgradnet.compiler.recording.arguments import argument_names, filled, flatten, read
+from microgradnet.compiler.recording.parameters import collected
 from microgradnet.errors import InputError, RecordingError
 from microgradnet.graph import Graph
 from microgradnet.value import cut, recorder

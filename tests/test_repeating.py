@@ -13,17 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import examples
 
-from microgradnet.compiler import pieces
 from microgradnet.compiler.arrays import accumulate, argument, elementwise, expand, number, stack, total, view
 from microgradnet.compiler.backprop import with_gradient
-from microgradnet.compiler.emit import module
 from microgradnet.compiler.interpreter import interpret
-from microgradnet.compiler.languages import NUMBA, NUMPY, Language
+from microgradnet.compiler.languages import NUMBA, NUMPY, Language, pieces
+from microgradnet.compiler.languages.emit import module
+from microgradnet.compiler.languages.repeating import training
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan, Table
-from microgradnet.compiler.repeating import training
-from microgradnet.compiler.updates import stepping
+from microgradnet.compiler.running.updates import stepping
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer
 from microgradnet.value import Value
 

@@ -11,7 +11,7 @@ from corpus import programs
 from corpus_odd import REFUSED
 
 from microgradnet import compile
-from microgradnet.compiler.saving import saved
+from microgradnet.compiler.running.saving import saved
 
 PROGRAMS = {
     name: entry

@@ -36,17 +36,17 @@ from microgradnet.compiler.arrays import (
     view,
 )
 from microgradnet.compiler.backprop import with_gradient
-from microgradnet.compiler.emit_scalars import NUMBA, PYTHON, prepared, source, step, train
 from microgradnet.compiler.interpreter import interpret
-from microgradnet.compiler.loading import load
+from microgradnet.compiler.languages.emit_scalars import NUMBA, PYTHON, prepared, source, step, train
+from microgradnet.compiler.languages.scalar_languages import Scalars
 from microgradnet.compiler.passes.apart import apart
 from microgradnet.compiler.passes.early import early
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan, check
 from microgradnet.compiler.recording import record
-from microgradnet.compiler.scalar_languages import Scalars
+from microgradnet.compiler.running.loading import load
+from microgradnet.compiler.running.updates import stepping
 from microgradnet.compiler.straight import straight
-from microgradnet.compiler.updates import stepping
 from microgradnet.errors import InputError
 from microgradnet.extension import operation
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer

@@ -209,7 +209,7 @@ ALONE = [
 @pytest.mark.parametrize("op", ALONE)
 def test_rows_of_the_table(op):
     """Every function by itself, with all points at once: its value, and its derivatives by both modes."""
-    from microgradnet.compiler.jax_functions import FUNCTIONS
+    from microgradnet.compiler.languages.jax_functions import FUNCTIONS
 
     cases = [c for c in CASES if c.op == op and not any(0.0 < math.fabs(x) < TINY for x in (*c.operands, c.value))]
     groups: dict[Any, list[Any]] = {}
@@ -360,7 +360,7 @@ def test_operations_of_ones_own_are_refused():
 
 
 def test_spread_adds_up_what_goes_to_one_place():
-    from microgradnet.compiler.jax_functions import places, spread
+    from microgradnet.compiler.languages.jax_functions import places, spread
 
     at = places(2, 3)
     assert spread(at, (at[:, 1], 1.0), (at[0], jnp.array([1.0, 2.0, 4.0]))).tolist() == [
@@ -378,7 +378,7 @@ def test_random_plans_are_those_of_the_referee(seed):
 
     from microgradnet.compiler.backprop import with_gradient
     from microgradnet.compiler.interpreter import interpret
-    from microgradnet.compiler.jax import loaded, to_jax
+    from microgradnet.compiler.languages.jax import loaded, to_jax
 
     source = random.Random(seed)
     plan = Maker(source, smooth=True, contractions=True).plan(10)
@@ -401,7 +401,7 @@ def test_random_plans_are_those_of_the_referee(seed):
 
 
 def test_index_out_of_range_is_nan_as_nothing_is_there():
-    from microgradnet.compiler.jax_functions import choose
+    from microgradnet.compiler.languages.jax_functions import choose
 
     assert choose(jnp.array([1.0, 2.0]), jnp.array(1)).item() == 2.0
     assert math.isnan(choose(jnp.array([1.0, 2.0]), jnp.array(2)))

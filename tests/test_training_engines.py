@@ -14,7 +14,7 @@ from test_training import *  # noqa: F403 - its tests are collected here again, 
 from test_training import LINE_X, LINE_Y, PEOPLE, SEXES, article, line, numbers
 
 from microgradnet import losses
-from microgradnet.compiler.backends import Trainer
+from microgradnet.compiler.running.backends import Trainer
 from microgradnet.errors import InputError
 from microgradnet.functions import relu, where
 from microgradnet.nn import MLP, Module

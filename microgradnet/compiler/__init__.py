@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
-from microgradnet.compiler.building import build
-from microgradnet.compiler.decorating import Decorated
-from microgradnet.compiler.looping import Trained
-from microgradnet.compiler.run import Program
+from microgradnet.compiler.running.building import build
+from microgradnet.compiler.running.decorating import Decorated
+from microgradnet.compiler.running.looping import Trained
+from microgradnet.compiler.running.run import Program
 
 __all__ = ["Decorated", "Program", "Trained", "compile"]
 

@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.arguments import argument_names, read
 from microgradnet.compiler.passes.unify import unify
 from microgradnet.compiler.plan import Plan
 from microgradnet.compiler.recording import Recording, record
+from microgradnet.compiler.recording.arguments import argument_names, read
 from microgradnet.errors import InputError
 
 __all__ = ["AnyBatch", "of_any_size"]

@@ -69,7 +69,7 @@ def walk(engine: str, model: Module, loss: Loss, optimizer: Optimizer, rows: lis
         return Eager(model, loss, optimizer, rows, size, "as it was chosen")
     if engine == "auto" and epochs * len(rows) * len(optimizer.parameters) < LONG:
         return Eager(model, loss, optimizer, rows, size, "a training so short is over before it is compiled")
-    from microgradnet.compiler.fitting import Fitting
+    from microgradnet.compiler.running.fitting import Fitting
 
     try:
         return Fitting(model, loss, optimizer, rows, size, engine)

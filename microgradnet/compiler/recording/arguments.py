@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from microgradnet.compiler.parameters import like
+from microgradnet.compiler.recording.parameters import like
 from microgradnet.errors import InputError
 from microgradnet.value import Value, number
 

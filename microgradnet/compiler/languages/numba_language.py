@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from microgradnet.compiler.contractions import product, three_axes
-from microgradnet.compiler.helpers import NUMBA_HELPERS
-from microgradnet.compiler.numba_loops import LETTERS, alone, in_place, loops
-from microgradnet.compiler.numpy_language import NUMPY
-from microgradnet.compiler.pieces import Language, after, shape_text
+from microgradnet.compiler.languages.contractions import product, three_axes
+from microgradnet.compiler.languages.helpers import NUMBA_HELPERS
+from microgradnet.compiler.languages.numba_loops import LETTERS, alone, in_place, loops
+from microgradnet.compiler.languages.numpy_language import NUMPY
+from microgradnet.compiler.languages.pieces import Language, after, shape_text
 from microgradnet.compiler.plan import Node, parts_of
 from microgradnet.notation import Symbol, operation
 

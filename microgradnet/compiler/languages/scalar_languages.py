@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from microgradnet.compiler.arrays import elementwise
-from microgradnet.compiler.names import RESERVED
+from microgradnet.compiler.languages.names import RESERVED
 from microgradnet.compiler.plan import Node
 from microgradnet.notation import OPERATORS, POWERS, Dialect, Symbol, operation, python_number, write
 

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from microgradnet.compiler.building import Built
-from microgradnet.compiler.feeding import fed, fed_by_row
-from microgradnet.compiler.holding import read, vector
-from microgradnet.compiler.looping import Trained, train
 from microgradnet.compiler.plan import Plan
+from microgradnet.compiler.running.building import Built
+from microgradnet.compiler.running.feeding import fed, fed_by_row
+from microgradnet.compiler.running.holding import read, vector
+from microgradnet.compiler.running.looping import Trained, train
 from microgradnet.optim import Optimizer
 
 __all__ = ["Program", "Trained"]
@@ -132,7 +132,7 @@ class Program:
         It holds the parameters' present numbers, and the functions `step`, `loss` and `train`. The file is written
         whole or not at all; InputError if it cannot be written.
         """
-        from microgradnet.compiler.saving import save
+        from microgradnet.compiler.running.saving import save
 
         save(self._built, self.name, path)
 
@@ -141,7 +141,7 @@ class Program:
 
         `p` is the vector of all parameters, in the order of `parameters`. ImportError without JAX.
         """
-        from microgradnet.compiler.jax import to_jax
+        from microgradnet.compiler.languages.jax import to_jax
 
         code = self._built.code
         return to_jax(code.asked, ["p", *code.arguments])

@@ -11,22 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from microgradnet.compiler.arguments import argument_names, read
 from microgradnet.compiler.arrays import argument
-from microgradnet.compiler.backends import Code, Trainer, backend
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.batches import of_any_size
-from microgradnet.compiler.checking import difference, magnitudes
 from microgradnet.compiler.passes import roll
 from microgradnet.compiler.plan import Plan, Shape
 from microgradnet.compiler.recording import Recording, record
+from microgradnet.compiler.recording.arguments import argument_names, read
+from microgradnet.compiler.running.backends import Code, Trainer, backend
+from microgradnet.compiler.running.checking import difference, magnitudes
+from microgradnet.compiler.running.updates import is_spelled_out
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
-from microgradnet.compiler.updates import is_spelled_out
 from microgradnet.errors import InputError, RecordingError
 
 if TYPE_CHECKING:
-    from microgradnet.compiler.parameters import Parameters
+    from microgradnet.compiler.recording.parameters import Parameters
 
 __all__ = ["ENGINES", "Built", "build"]
 

@@ -18,14 +18,14 @@ from dataclasses import replace
 from hashlib import sha1
 from typing import Any, NamedTuple
 
-from microgradnet.compiler.accumulating import accumulated
-from microgradnet.compiler.broadcasting import broadcasting
 from microgradnet.compiler.languages import NUMPY, Language, is_selection
-from microgradnet.compiler.names import names
+from microgradnet.compiler.languages.accumulating import accumulated
+from microgradnet.compiler.languages.broadcasting import broadcasting
+from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.statements import NEVER, Statements, arranged, expression, root_of
+from microgradnet.compiler.languages.wrapping import wrapped
 from microgradnet.compiler.plan import Node, Plan, Table
 from microgradnet.compiler.sizes import Dim
-from microgradnet.compiler.statements import NEVER, Statements, arranged, expression, root_of
-from microgradnet.compiler.wrapping import wrapped
 
 __all__ = ["Function", "StatementWriter", "assembled", "batch_size", "function", "is_repeated", "module", "table_names"]
 

@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from microgradnet.compiler.accumulating import Part, added, placed
-from microgradnet.compiler.broadcasting import is_elementwise, is_truth
-from microgradnet.compiler.pieces import Language, shape_text, size_text
+from microgradnet.compiler.languages.accumulating import Part, added, placed
+from microgradnet.compiler.languages.broadcasting import is_elementwise, is_truth
+from microgradnet.compiler.languages.pieces import Language, shape_text, size_text
+from microgradnet.compiler.languages.statements import expression
 from microgradnet.compiler.plan import Node, Shape, Step, shape_of_steps
-from microgradnet.compiler.statements import expression
 from microgradnet.notation import Symbol, operation
 
 __all__ = ["LETTERS", "alone", "in_place", "loops"]

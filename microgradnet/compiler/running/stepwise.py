@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.backends import Code, Trainer
-from microgradnet.compiler.checking import difference
-from microgradnet.compiler.updates import Stepping
+from microgradnet.compiler.running.backends import Code, Trainer
+from microgradnet.compiler.running.checking import difference
+from microgradnet.compiler.running.updates import Stepping
 from microgradnet.optim import Optimizer
 
 __all__ = ["Stepwise", "loop_of"]

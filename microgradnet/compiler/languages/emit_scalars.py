@@ -29,6 +29,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from microgradnet.compiler.languages.scalar_labels import with_items_labelled, without_single_adjoints
+from microgradnet.compiler.languages.scalar_languages import NUMBA, PYTHON, Scalars
+from microgradnet.compiler.languages.scalar_layout import elements, layout
+from microgradnet.compiler.languages.scalar_text import Written, indented, parallel, returned, unused, wrapped
 from microgradnet.compiler.passes.apart import apart
 from microgradnet.compiler.passes.early import early
 from microgradnet.compiler.passes.lower import lowered
@@ -36,11 +40,7 @@ from microgradnet.compiler.passes.masks import as_masks
 from microgradnet.compiler.passes.rebuild import rebuilt
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
-from microgradnet.compiler.scalar_labels import with_items_labelled, without_single_adjoints
-from microgradnet.compiler.scalar_languages import NUMBA, PYTHON, Scalars
-from microgradnet.compiler.scalar_layout import elements, layout
-from microgradnet.compiler.scalar_text import Written, indented, parallel, returned, unused, wrapped
-from microgradnet.compiler.updates import NEW, RATE
+from microgradnet.compiler.running.updates import NEW, RATE
 
 __all__ = ["NUMBA", "PYTHON", "Function", "prepared", "source", "step", "train"]
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnet.compiler.pieces import Language, lies_apart, shape_text, size_text, steps_after
+from microgradnet.compiler.languages.pieces import Language, lies_apart, shape_text, size_text, steps_after
 from microgradnet.compiler.plan import Node, Shape, Step, Table, shape_of_steps, stepped
 from microgradnet.compiler.sizes import Dim, at
 from microgradnet.notation import Symbol

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnet.compiler.loading import load
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
-from microgradnet.compiler.updates import NEW, RATE, beside_rates
+from microgradnet.compiler.running.loading import load
+from microgradnet.compiler.running.updates import NEW, RATE, beside_rates
 
 __all__ = ["Backend", "Code", "Trainer", "Written", "backend"]
 
@@ -225,7 +225,7 @@ def _made(name: str, scalars: bool, batch: int) -> Backend:
 
 
 def _of_scalars(name: str) -> Backend:
-    from microgradnet.compiler import emit_scalars
+    from microgradnet.compiler.languages import emit_scalars
 
     language = {"python": emit_scalars.PYTHON, "numba": emit_scalars.NUMBA}[name]
     return Backend(
@@ -241,7 +241,8 @@ def _of_scalars(name: str) -> Backend:
 
 
 def _of_arrays(name: str, batch: int) -> Backend:
-    from microgradnet.compiler import emit, languages, repeating
+    from microgradnet.compiler import languages
+    from microgradnet.compiler.languages import emit, repeating
 
     language = replace(getattr(languages, name.upper()), batch=batch)
     return Backend(
@@ -261,7 +262,7 @@ def _of_arrays(name: str, batch: int) -> Backend:
 
 
 def _of_jax() -> Backend:
-    from microgradnet.compiler import jax
+    from microgradnet.compiler.languages import jax
 
     return Backend("jax", jax.ready, jax.step, jax.train, jax.module, np.asarray, safe=True, quick=False)
 

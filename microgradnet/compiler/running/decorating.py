@@ -7,13 +7,13 @@ from functools import update_wrapper
 from threading import RLock
 from typing import Any
 
-from microgradnet.compiler.arguments import Argument, argument_names
-from microgradnet.compiler.arguments import read as read_argument
-from microgradnet.compiler.building import build
-from microgradnet.compiler.feeding import fits
-from microgradnet.compiler.looping import Trained
-from microgradnet.compiler.parameters import collected
-from microgradnet.compiler.run import Program
+from microgradnet.compiler.recording.arguments import Argument, argument_names
+from microgradnet.compiler.recording.arguments import read as read_argument
+from microgradnet.compiler.recording.parameters import collected
+from microgradnet.compiler.running.building import build
+from microgradnet.compiler.running.feeding import fits
+from microgradnet.compiler.running.looping import Trained
+from microgradnet.compiler.running.run import Program
 from microgradnet.module import Module
 
 __all__ = ["Decorated"]

@@ -32,22 +32,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from microgradnet.compiler.backends import Written
 from microgradnet.compiler.backprop import with_gradient
-from microgradnet.compiler.broadcasting import broadcasting
-from microgradnet.compiler.emit import Function, table_names
-from microgradnet.compiler.emit import batch_size as batch_size_line
-from microgradnet.compiler.feeding import batch_size
 from microgradnet.compiler.languages import NUMPY, Language, after, shape_text, steps_after
-from microgradnet.compiler.loading import load
-from microgradnet.compiler.names import names
+from microgradnet.compiler.languages.broadcasting import broadcasting
+from microgradnet.compiler.languages.emit import Function, table_names
+from microgradnet.compiler.languages.emit import batch_size as batch_size_line
+from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.statements import arranged, expression
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.rebuild import rebuilt
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import STRUCTURAL, Node, Plan, Shape
+from microgradnet.compiler.running.backends import Written
+from microgradnet.compiler.running.feeding import batch_size
+from microgradnet.compiler.running.loading import load
+from microgradnet.compiler.running.updates import NEW, RATE
 from microgradnet.compiler.sizes import at
-from microgradnet.compiler.statements import arranged, expression
-from microgradnet.compiler.updates import NEW, RATE
 from microgradnet.notation import OPERATORS, Dialect, Symbol, operation
 from microgradnet.ops import TABLE
 
@@ -140,7 +140,7 @@ def module(*functions: Function) -> Written:
 
 
 def _imported(names: str) -> str:
-    line = "from microgradnet.compiler.jax_functions import "
+    line = "from microgradnet.compiler.languages.jax_functions import "
     return line + names if len(line + names) <= COLUMNS else f"{line}(\n    {names},\n)"
 
 
@@ -179,7 +179,7 @@ def function(plan: Plan, name: str, arguments: Sequence[str], decorator: str = "
 
 def _called(text: str) -> tuple[str, ...]:
     """The functions of `jax_functions` that a text calls."""
-    from microgradnet.compiler import jax_functions as own
+    from microgradnet.compiler.languages import jax_functions as own
 
     words = set(re.findall(r"(?<![\w.])([a-z]\w*)\(|^@(\w+)", text, re.MULTILINE))
     return tuple(sorted(w for pair in words for w in pair if w in own.__all__ or w in JAX.spelled))

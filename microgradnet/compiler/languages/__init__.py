@@ -5,9 +5,9 @@ A language is plain data (`pieces.Language`): how operations are spelled, struct
 
 from __future__ import annotations
 
-from microgradnet.compiler.numba_language import NUMBA
-from microgradnet.compiler.numpy_language import NUMPY, rows
-from microgradnet.compiler.pieces import (
+from microgradnet.compiler.languages.numba_language import NUMBA
+from microgradnet.compiler.languages.numpy_language import NUMPY, rows
+from microgradnet.compiler.languages.pieces import (
     Language,
     Writer,
     after,

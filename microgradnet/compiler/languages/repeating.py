@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.broadcasting import broadcasting
-from microgradnet.compiler.emit import (
+from microgradnet.compiler.languages.broadcasting import broadcasting
+from microgradnet.compiler.languages.emit import (
     Function,
     StatementWriter,
     assembled,
@@ -31,12 +31,12 @@ from microgradnet.compiler.emit import (
     is_repeated,
     table_names,
 )
-from microgradnet.compiler.names import names
-from microgradnet.compiler.numpy_language import NUMPY
-from microgradnet.compiler.pieces import Language
+from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.numpy_language import NUMPY
+from microgradnet.compiler.languages.pieces import Language
+from microgradnet.compiler.languages.statements import ALWAYS, NEVER, Statements, arranged, last_reads, root_of
 from microgradnet.compiler.plan import Node, Plan, stepped
 from microgradnet.compiler.sizes import at
-from microgradnet.compiler.statements import ALWAYS, NEVER, Statements, arranged, last_reads, root_of
 
 __all__ = ["NEW", "RATE", "training"]
 

@@ -34,7 +34,7 @@ PAGE = "docs/compiling.md"
 """Where the cures are explained."""
 READERS = frozenset({"microgradnet.losses", "microgradnet.graph", "microgradnet.extension"})
 """Rooms that read `.data` to check it, or to keep it beside the operation that it belongs to."""
-_OWN = (str(Path(__file__).parent.parent) + os.sep, "<microgradnet ")
+_OWN = (str(Path(__file__).parents[2]) + os.sep, "<microgradnet ")
 _LIBRARIES = (*_OWN, str(Path(np.__file__).parent) + os.sep, "<frozen ", "<__array_function__")
 _STANDARD, _INSTALLED = sysconfig.get_paths()["stdlib"] + os.sep, ("site-packages", "dist-packages")
 

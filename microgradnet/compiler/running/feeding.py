@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.arguments import Argument, flatten, read
 from microgradnet.compiler.plan import Shape
+from microgradnet.compiler.recording.arguments import Argument, flatten, read
 from microgradnet.compiler.sizes import Dim, at
 from microgradnet.errors import InputError
 

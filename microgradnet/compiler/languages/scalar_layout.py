@@ -4,7 +4,7 @@ What is read once is written where it is read, as long as the line stays readabl
 once, or stands outside of the loop in which it is read, has its own line.
 
     >>> from microgradnet.compiler.arrays import argument, elementwise
-    >>> from microgradnet.compiler.scalar_languages import PYTHON
+    >>> from microgradnet.compiler.languages.scalar_languages import PYTHON
     >>> a, b = argument("a", ()), argument("b", ())
     >>> h = elementwise("tanh", a * b)
     >>> lines = layout(Plan((h * h + a,), ("loss",)), PYTHON, {})
@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from microgradnet.compiler.languages.scalar_languages import Scalars, read_by
 from microgradnet.compiler.passes.apart import is_item
 from microgradnet.compiler.plan import Node, Plan
-from microgradnet.compiler.scalar_languages import Scalars, read_by
 
 __all__ = ["COLUMNS", "Layout", "elements", "layout"]
 

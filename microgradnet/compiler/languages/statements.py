@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from microgradnet.compiler.broadcasting import is_elementwise, is_truth
-from microgradnet.compiler.pieces import Language, is_large, is_selection
+from microgradnet.compiler.languages.broadcasting import is_elementwise, is_truth
+from microgradnet.compiler.languages.pieces import Language, is_large, is_selection
 from microgradnet.compiler.plan import Node, Plan
 from microgradnet.notation import Symbol, operation
 

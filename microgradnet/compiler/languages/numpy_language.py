@@ -13,9 +13,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from microgradnet.compiler.contractions import product
-from microgradnet.compiler.helpers import NUMPY_HELPERS
-from microgradnet.compiler.pieces import (
+from microgradnet.compiler.languages.contractions import product
+from microgradnet.compiler.languages.helpers import NUMPY_HELPERS
+from microgradnet.compiler.languages.pieces import (
     Language,
     Writer,
     after,

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.backends import Trainer
-from microgradnet.compiler.building import Built
-from microgradnet.compiler.holding import read, write
-from microgradnet.compiler.stepwise import Stepwise, loop_of
-from microgradnet.compiler.updates import Stepping, stepping
+from microgradnet.compiler.running.backends import Trainer
+from microgradnet.compiler.running.building import Built
+from microgradnet.compiler.running.holding import read, write
+from microgradnet.compiler.running.stepwise import Stepwise, loop_of
+from microgradnet.compiler.running.updates import Stepping, stepping
 from microgradnet.errors import InputError
 from microgradnet.optim import SGD, Optimizer
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from microgradnet import functions
-from microgradnet.compiler.building import Built, build
-from microgradnet.compiler.checking import difference, magnitudes
-from microgradnet.compiler.holding import read, write
-from microgradnet.compiler.looping import ROUND, Course, rates_of
 from microgradnet.compiler.recording import record
+from microgradnet.compiler.running.building import Built, build
+from microgradnet.compiler.running.checking import difference, magnitudes
+from microgradnet.compiler.running.holding import read, write
+from microgradnet.compiler.running.looping import ROUND, Course, rates_of
 from microgradnet.errors import InputError
 from microgradnet.graph import Graph
 from microgradnet.optim import Optimizer

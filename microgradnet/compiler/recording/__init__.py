@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.arguments import Argument, Array, argument_names, filled, own, read
-from microgradnet.compiler.checking import difference, magnitudes
-from microgradnet.compiler.parameters import Parameters, collected
-from microgradnet.compiler.refusing import PAGE, Origin, Watch, converted
+from microgradnet.compiler.recording.arguments import Argument, Array, argument_names, filled, own, read
+from microgradnet.compiler.recording.parameters import Parameters, collected
+from microgradnet.compiler.recording.refusing import PAGE, Origin, Watch, converted
+from microgradnet.compiler.running.checking import difference, magnitudes
 from microgradnet.errors import InputError, RecordingError
 from microgradnet.graph import Graph
 from microgradnet.value import Value, number

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.backends import backend
-from microgradnet.compiler.building import Built
-from microgradnet.compiler.names import RESERVED
+from microgradnet.compiler.languages.names import RESERVED
 from microgradnet.compiler.plan import Plan, Shape
-from microgradnet.compiler.updates import RATE, beside_rates, is_spelled_out, stepping
+from microgradnet.compiler.running.backends import backend
+from microgradnet.compiler.running.building import Built
+from microgradnet.compiler.running.updates import RATE, beside_rates, is_spelled_out, stepping
 from microgradnet.display import visible
 from microgradnet.files import write_atomically
 from microgradnet.optim import SGD

@@ -14,13 +14,13 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from microgradnet.compiler.names import names
+from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.scalar_labels import in_place, item_label, items
+from microgradnet.compiler.languages.scalar_languages import LONGEST_TUPLE, Scalars, read_by
+from microgradnet.compiler.languages.scalar_layout import COLUMNS, Layout, elements
 from microgradnet.compiler.passes.apart import is_item
 from microgradnet.compiler.plan import Node, Plan
-from microgradnet.compiler.scalar_labels import in_place, item_label, items
-from microgradnet.compiler.scalar_languages import LONGEST_TUPLE, Scalars, read_by
-from microgradnet.compiler.scalar_layout import COLUMNS, Layout, elements
-from microgradnet.compiler.updates import NEW
+from microgradnet.compiler.running.updates import NEW
 from microgradnet.notation import Symbol, write
 
 __all__ = ["Written", "indented", "parallel", "returned", "wrapped"]

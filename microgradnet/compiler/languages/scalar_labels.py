@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from microgradnet.compiler.languages.scalar_languages import Scalars, read_by
+from microgradnet.compiler.languages.scalar_layout import elements, layout, place_of
 from microgradnet.compiler.passes.apart import is_item
 from microgradnet.compiler.plan import Node, Plan
-from microgradnet.compiler.scalar_languages import Scalars, read_by
-from microgradnet.compiler.scalar_layout import elements, layout, place_of
-from microgradnet.compiler.updates import NEW
+from microgradnet.compiler.running.updates import NEW
 
 __all__ = ["in_place", "item_label", "items", "with_items_labelled", "without_single_adjoints"]
 

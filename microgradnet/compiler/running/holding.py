@@ -1,6 +1,6 @@
 """The numbers of the parameters: read as one vector, written all or none, and taken from the shape that gradients have.
 
->>> from microgradnet.compiler.parameters import collected
+>>> from microgradnet.compiler.recording.parameters import collected
 >>> a, b = Value(1.0), Value(2.0)
 >>> parameters = collected({"line": [a, b]})
 >>> read(parameters).tolist(), vector(parameters, {"line": [5, 7]}).tolist()
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.parameters import Parameters
+from microgradnet.compiler.recording.parameters import Parameters
 from microgradnet.errors import InputError
 from microgradnet.value import Value, number
 
