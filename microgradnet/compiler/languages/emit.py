@@ -104,12 +104,18 @@ def body(
     known = table_names(shown, tables or {})
     language = language.with_tables(known)
     statements = arranged(shown, language)
-    taken = [name, *language.reserved, *language.helpers, *known.values()]
+    order = _order(plan, arguments)
+    taken = [
+        name,
+        *language.reserved,
+        *language.helpers,
+        *known.values(),
+        *(x for x in order if x not in shown.arguments),
+    ]
     called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
     writer = StatementWriter(shown, called, language, statements)
     lines = [line for node in statements.nodes for line in writer.statement(node)]
     results = writer.results(shown.results)
-    order = _order(plan, arguments)
     read = {node.detail: text for node, text in called.items() if node.op == "argument"}
     spelled = {argument: read.get(argument, argument) for argument in order}
     parameters = list(spelled.values())

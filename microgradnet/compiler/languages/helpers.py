@@ -33,11 +33,12 @@ def logsumexp(x):
 """
 _KEPT = """\
 def kept(x, mask):
-    return (x.view(np.int64) * mask).view(float)  # x where the mask holds, else 0.0, even if x is infinite or nan
+    bits = np.asarray(x, float).view(np.int64) * mask
+    return bits.view(float)  # x where the mask holds, else 0.0, even where it is infinite or nan
 """
 _CHOSEN = """\
 def chosen(mask, a, b):
-    a, b = np.asarray(a).view(np.int64), np.asarray(b).view(np.int64)
+    a, b = np.asarray(a, float).view(np.int64), np.asarray(b, float).view(np.int64)
     bits = (a ^ b) * mask  # np.where on the bits of the numbers: faster, as it does not branch
     bits ^= b
     return bits.view(float)

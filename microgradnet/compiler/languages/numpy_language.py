@@ -166,7 +166,7 @@ def numpy_number(x: Any) -> tuple[str, int]:
     if isinstance(x, Dim):
         return repr(x), LEAF
     if isinstance(x, Scaled):
-        return (repr(x), 3) if x.factor >= 0 else (f"({x!r})", LEAF)
+        return repr(x), 3
     if math.isfinite(x):
         return repr(float(x)), NEGATIVE if math.copysign(1.0, x) < 0 else LEAF
     return ("np.nan", LEAF) if x != x else ("np.inf", LEAF) if x > 0 else ("-np.inf", NEGATIVE)

@@ -31,7 +31,7 @@ from microgradnet.compiler.languages.emit import (
     is_repeated,
     table_names,
 )
-from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.names import clean, names
 from microgradnet.compiler.languages.numpy_language import NUMPY
 from microgradnet.compiler.languages.pieces import Language
 from microgradnet.compiler.languages.statements import ALWAYS, NEVER, Statements, arranged, last_reads, root_of
@@ -89,8 +89,10 @@ class _Step:
         self.language = language.with_tables(known)
         statements = arranged(shown, self.language, changed, _kept(shown, varying))
         taken = [name, *language.reserved, RATE + "s", *language.helpers, *known.values()]
+        unread = {x: _unlike(clean(x), set(taken)) for x in arguments if x not in read}
+        taken += unread.values()
         called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
-        spelled = {x: called[read[x]] if x in read else x for x in arguments}
+        spelled = {x: called[read[x]] if x in read else unread[x] for x in arguments}
         rows = {x: _unlike(spelled[x] + "_i", {*called.values(), *taken, *spelled.values()}) for x in walked}
         called |= {read[x]: row for x, row in rows.items() if x in read}
         direct = {
