@@ -146,7 +146,7 @@ DOCUMENTS = Sybil(
 )
 DOCSTRINGS = Sybil(
     parsers=[DocTestParser(optionflags=ELLIPSIS)],
-    patterns=["microgradnet/*.py", "microgradnet/*/*.py"],
+    patterns=["microgradnet/*.py", "microgradnet/*/*.py", "microgradnet/*/*/*.py"],
     path=str(REPOSITORY),
     document_types={".py": PythonDocStringDocument},
     setup=enter_folder,

@@ -128,7 +128,7 @@ def test_unequal_trainers_are_refused():
         runner.ratios("t", [trainer("two", 1.0)], rounds=1, steps=1, slow=[trainer("slow", 2.0)])
 
 
-@needs("resource")
+@needs("resource", "sklearn")
 def test_compile_time_is_measured_in_processes_of_their_own():
     table = compile_time.run(rounds=1, share=0.1)
     assert [row[0] for row in table.rows] == [work.title for work in compile_time.WORKS.values()]

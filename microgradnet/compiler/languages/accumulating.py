@@ -156,11 +156,14 @@ def _scattered(part: Part, name: str, shape: Shape, value: str, language: Langua
     seen = shape_of_steps(shape, part.steps)
     if part.value.shape != seen:
         value = f"np.broadcast_to({value}, {shape_text(seen)})"
+    before = shape_of_steps(shape, part.steps[:-1])
+    if last[0] == "gather" and len(before) == 1 and [kind for kind, _ in part.steps[:-1]] in ([], ["reshape"]):
+        index = language.tables[last[1]]
+        flat = [index if last[1].array.ndim == 1 else f"{index}.ravel()", _flat(value, len(seen))]
+        back = f".reshape({size_text(tuple(shape))})" if len(shape) > 1 else ""
+        return [f"{name} += np.bincount({', '.join(flat)}, {size_text(before[0])}){back}"]
     if last[0] == "gather" and len(part.steps) == 1:
         index = language.tables[last[1]]
-        if len(shape) == 1:
-            flat = [index if last[1].array.ndim == 1 else f"{index}.ravel()", _flat(value, len(seen))]
-            return [f"{name} += np.bincount({', '.join(flat)}, {size_text(shape[0])})"]
         if _by_window(last[1]) and language.over:
             return [
                 f"for {WINDOW} in range({last[1].array.shape[1]}):",

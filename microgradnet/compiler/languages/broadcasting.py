@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from microgradnet.compiler.arrays import number
-from microgradnet.compiler.plan import BOOLEAN, STRUCTURAL, Node, Plan, Shape, Step, shape_of_steps
+from microgradnet.compiler.plan import BOOLEAN, STRUCTURAL, Node, Plan, Shape, Step, parts_of, shape_of_steps
 from microgradnet.compiler.sizes import Dim, Scaled
 
 __all__ = ["broadcasting", "is_elementwise", "is_truth"]
@@ -54,9 +54,9 @@ def broadcasting(plan: Plan) -> Plan:
             operands = _peeled(node, operands)
         if node.op == "choose":
             operands[1] = views.whole(operands[1])
-        divided = _divided(node, operands)
-        if divided is not None:
-            made[node] = divided
+        better = next((b for rule in RULES if (b := rule(node, operands, uses)) is not None), None)
+        if better is not None:
+            made[node] = better
             continue
         put = _put(node, operands, uses, views)
         made[node] = _remade(node, operands) if put is None else put
@@ -67,12 +67,34 @@ def broadcasting(plan: Plan) -> Plan:
     return Plan(tuple(made[node] for node in plan.results), plan.names, labels)
 
 
-def _divided(node: Node, operands: Sequence[Node]) -> Node | None:
+def _divided(node: Node, operands: Sequence[Node], uses: Mapping[Node, int]) -> Node | None:
     """A product with 1 / N as a quotient by N."""
     for factor, other in (operands, operands[::-1]) if node.op == "mul" else ():
         if factor.op == "number" and factor.detail == Scaled(1.0, -1) and other.op != "number":
             return Node("div", (other, Node("number", (), (), Dim(1))), node.shape)
     return None
+
+
+def _subtracted(node: Node, operands: Sequence[Node], uses: Mapping[Node, int]) -> Node | None:
+    """A sum with a negative multiple as a difference."""
+    if node.op != "add" or operands[1].op != "mul" or uses[node.operands[1]] > 1:
+        return None
+    factor, other = operands[1].operands
+    if factor.number is None or not factor.number < 0.0:
+        return None
+    multiple = Node("mul", (number(-factor.number), other), operands[1].shape)
+    return Node("sub", (operands[0], multiple), node.shape)
+
+
+def _summed(node: Node, operands: Sequence[Node], uses: Mapping[Node, int]) -> Node | None:
+    """The sum of all sums of products as one, where both operands have all letters."""
+    if node.op != "sum" or node.shape or operands[0].op != "contract" or uses[node.operands[0]] > 1:
+        return None
+    left, right, _ = parts_of(operands[0].detail)
+    return Node("contract", operands[0].operands, (), f"{left},{right}->") if set(left) == set(right) else None
+
+
+RULES = (_divided, _subtracted, _summed)
 
 
 def _remade(node: Node, operands: Sequence[Node]) -> Node:

@@ -2,7 +2,8 @@
 
 An argument keeps its name, a result gets that of the plan, another node the one that is wished for in the plan's
 labels; all are cleaned, so that they are identifiers of Python, mean nothing else, and stand for one node each.
-What has no name is numbered: `mask1` for truth values, `w1` for a part of an argument, `v1` for the rest.
+What has no name is numbered: `mask1` for truth values, `w1` for a part of the parameters, `x1` for one of the argument
+X, `v1` for the rest.
 
     >>> from microgradnet.compiler.arrays import argument, elementwise
     >>> x = argument("x", ())
@@ -111,4 +112,7 @@ def _stem(node: Node) -> str:
         return "mask"
     if node.op == "whole":
         return "index"
-    return "w" if node.op == "view" and node.operands[0].op == "argument" else "v"
+    if node.op == "view" and node.operands[0].op == "argument":
+        of = clean(node.operands[0].detail).rstrip("0123456789").lower()
+        return "w" if of in ("p", "") else of
+    return "v"

@@ -21,7 +21,7 @@ def wrapped(line: str, columns: int = COLUMNS) -> list[str]:
     if len(line) <= columns:
         return [line]
     start, end, commas = _largest(line)
-    if not commas and start < 0:
+    if start < 0:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     cuts = [start, *commas, end]
@@ -37,9 +37,9 @@ def wrapped(line: str, columns: int = COLUMNS) -> list[str]:
 
 
 def _largest(line: str) -> tuple[int, int, list[int]]:
-    """The brackets that hold most of the line, if possible with commas of their own, and the places of these commas.
+    """The brackets that hold most of the line, and the places of their own commas; subscripts are left alone.
 
-    Where the only thing in a pair is another pair, the inner one is meant; subscripts are left alone.
+    Where the only thing in a pair is another pair, the inner one is meant.
     """
     stack: list[tuple[int, list[int]]] = []
     best: tuple[int, int, list[int]] = (-1, -1, [])
@@ -53,7 +53,7 @@ def _largest(line: str) -> tuple[int, int, list[int]]:
         elif c in CLOSING:
             start, commas = stack.pop()
             subscript = c == "]" and line[start - 1] != "("
-            if not subscript and (commas or best[0] < 0) and i - start > best[1] - best[0] + 2:
+            if not subscript and i - start > best[1] - best[0] + 2:
                 best = (start, i, commas)
         elif c == "," and stack:
             stack[-1][1].append(i)
