@@ -95,7 +95,7 @@ def _radix(shape: Sequence[int], at: Any) -> list[Step] | None:
     axes = sorted(range(at.ndim), key=lambda axis: -strides[axis])
     if any(strides[axis] <= 0 for axis in axes):
         return None
-    for start in dict.fromkeys((first - first % strides[axes[0]], first)):
+    for start in dict.fromkeys((first, first - first % strides[axes[0]])):
         steps = _rows(prod(shape), start, first, [(at.shape[axis], strides[axis]) for axis in axes])
         if steps is not None:
             back = tuple(axes.index(axis) for axis in range(at.ndim))
