@@ -124,8 +124,8 @@ def ours(language: str) -> Training:
     from microgradnet.compiler.languages import emit_scalars
     from microgradnet.compiler.recording import record
     from microgradnet.compiler.running.loading import load
-    from microgradnet.compiler.running.updates import stepping
     from microgradnet.compiler.straight import straight
+    from microgradnet.compiler.updates import stepping
     from microgradnet.optim import SGD
 
     if language == "numba":

@@ -23,7 +23,7 @@ from microgradnet.compiler.plan import Plan, check
 from microgradnet.compiler.running import looping, stepwise
 from microgradnet.compiler.running.backends import Trainer
 from microgradnet.compiler.running.looping import Trained
-from microgradnet.compiler.running.updates import stepping
+from microgradnet.compiler.updates import stepping
 from microgradnet.errors import InputError
 from microgradnet.functions import sum as summed
 from microgradnet.nn import MLP

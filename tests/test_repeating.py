@@ -22,7 +22,7 @@ from microgradnet.compiler.languages.repeating import training
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan, Table
-from microgradnet.compiler.running.updates import stepping
+from microgradnet.compiler.updates import stepping
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer
 from microgradnet.value import Value
 

@@ -45,8 +45,8 @@ from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan, check
 from microgradnet.compiler.recording import record
 from microgradnet.compiler.running.loading import load
-from microgradnet.compiler.running.updates import stepping
 from microgradnet.compiler.straight import straight
+from microgradnet.compiler.updates import stepping
 from microgradnet.errors import InputError
 from microgradnet.extension import operation
 from microgradnet.optim import SGD, Adam, AdamW, Optimizer

@@ -158,6 +158,11 @@ class Plan:
         return tuple(in_order(self.results))
 
     @property
+    def forward(self) -> frozenset[Node]:
+        """Of a plan of (loss, gradient) what the loss needs; of any other all nodes."""
+        return frozenset(in_order(self.results[:1]) if self.names[:2] == ("loss", "gradient") else self.nodes)
+
+    @property
     def arguments(self) -> dict[str, Node]:
         """The arguments that are read, by name."""
         return {node.detail: node for node in self.nodes if node.op == "argument"}

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from microgradnet.compiler.languages import NUMPY, Language, is_selection
 from microgradnet.compiler.languages.accumulating import accumulated
 from microgradnet.compiler.languages.broadcasting import broadcasting
-from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.names import BACKWARD, names, with_turn
 from microgradnet.compiler.languages.statements import NEVER, Statements, arranged, expression, root_of
 from microgradnet.compiler.languages.wrapping import wrapped
 from microgradnet.compiler.plan import Node, Plan, Table
@@ -114,7 +114,9 @@ def body(
     ]
     called = names(replace(shown, labels=statements.labels), taken, statements.nodes, statements.same)
     writer = StatementWriter(shown, called, language, statements)
-    lines = [line for node in statements.nodes for line in writer.statement(node)]
+    lines: list[str] = []
+    for node, begins in with_turn(statements.nodes, shown.forward):
+        lines += [BACKWARD] * begins + writer.statement(node)
     results = writer.results(shown.results)
     read = {node.detail: text for node, text in called.items() if node.op == "argument"}
     spelled = {argument: read.get(argument, argument) for argument in order}

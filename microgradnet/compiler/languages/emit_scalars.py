@@ -40,7 +40,7 @@ from microgradnet.compiler.passes.masks import as_masks
 from microgradnet.compiler.passes.rebuild import rebuilt
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
-from microgradnet.compiler.running.updates import NEW, RATE
+from microgradnet.compiler.updates import NEW, RATE
 
 __all__ = ["NUMBA", "PYTHON", "Function", "prepared", "source", "step", "train"]
 

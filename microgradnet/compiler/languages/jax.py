@@ -46,8 +46,8 @@ from microgradnet.compiler.plan import STRUCTURAL, Node, Plan, Shape
 from microgradnet.compiler.running.backends import Written
 from microgradnet.compiler.running.feeding import batch_size
 from microgradnet.compiler.running.loading import load
-from microgradnet.compiler.running.updates import NEW, RATE
 from microgradnet.compiler.sizes import at
+from microgradnet.compiler.updates import NEW, RATE
 from microgradnet.notation import OPERATORS, Dialect, Symbol, operation
 from microgradnet.ops import TABLE
 

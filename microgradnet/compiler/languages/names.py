@@ -17,14 +17,25 @@ from __future__ import annotations
 import builtins
 import keyword
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from microgradnet.compiler.plan import BOOLEAN, Node, Plan
 
-__all__ = ["RESERVED", "clean", "names"]
+__all__ = ["BACKWARD", "RESERVED", "clean", "names", "with_turn"]
 
 RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *vars(builtins), "np", "math", "numba", "jax", "jnp", "N"})
+BACKWARD = "# backward"
+"""The line between what computes a loss and what computes its gradient."""
 LONGEST = 32  # letters of a name
+
+
+def with_turn(statements: Iterable[Node], forward: frozenset[Node]) -> Iterator[tuple[Node, bool]]:
+    """Each statement, and whether BACKWARD stands before it: it is the first after others that no loss needs."""
+    before = turned = False
+    for node in statements:
+        begins = before and not turned and node not in forward
+        before, turned = True, turned or begins
+        yield node, begins
 
 
 def names(

@@ -15,7 +15,7 @@ from microgradnet.compiler.languages.scalar_languages import Scalars, read_by
 from microgradnet.compiler.languages.scalar_layout import elements, layout, place_of
 from microgradnet.compiler.passes.apart import is_item
 from microgradnet.compiler.plan import Node, Plan
-from microgradnet.compiler.running.updates import NEW
+from microgradnet.compiler.updates import NEW
 
 __all__ = ["in_place", "item_label", "items", "with_items_labelled", "without_single_adjoints"]
 

@@ -14,13 +14,13 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from microgradnet.compiler.languages.names import names
+from microgradnet.compiler.languages.names import BACKWARD, names, with_turn
 from microgradnet.compiler.languages.scalar_labels import in_place, item_label, items
 from microgradnet.compiler.languages.scalar_languages import LONGEST_TUPLE, Scalars, read_by
 from microgradnet.compiler.languages.scalar_layout import COLUMNS, Layout, elements
 from microgradnet.compiler.passes.apart import is_item
 from microgradnet.compiler.plan import Node, Plan
-from microgradnet.compiler.running.updates import NEW
+from microgradnet.compiler.updates import NEW
 from microgradnet.notation import Symbol, write
 
 __all__ = ["Written", "indented", "parallel", "returned", "wrapped"]
@@ -42,7 +42,7 @@ class Written:
         chosen = names(plan, {*language.reserved, *taken}, [*given, *own])
         chosen |= {new: chosen[old] for new, old in in_place(plan, own).items()}
         self.known = {node: Symbol(name) for node, name in chosen.items()}
-        self.arguments = plan.arguments
+        self.arguments, self.forward = plan.arguments, plan.forward
         self.name_of = {name: chosen[node] for name, node in plan.arguments.items()}
         used = self.used = {*chosen.values(), *language.reserved, *taken}
         for argument in order:
@@ -116,7 +116,8 @@ class Written:
     def statements(self, level: int) -> list[str]:
         """The lines of the loop of this depth."""
         lines: list[str] = []
-        for node in self.lines.named[level]:
+        for node, begins in with_turn(self.lines.named[level], self.forward):
+            lines += [BACKWARD] * begins
             lines += wrapped(f"{self.known[node].operands[0]} = ", self.text(node, anew=True), "")
         return lines
 

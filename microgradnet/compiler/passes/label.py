@@ -1,6 +1,7 @@
 """Names wished for arrays: after the labels of the Values in them, and for parameters after their labels or paths.
 
-The second thing of a name gets a number, and then the first has one, too; so the adjoint of h2 can be called d_h2.
+Parameters without either are weights, w, or biases, b, which are only added. The second thing of a name gets a number,
+and then the first has one, too; so the adjoint of h2 can be called d_h2.
 
     before:  v1 = p[0:48].reshape(16, 3)[:, 0:2], whose Values are labelled w1 … w32; v4, whose Values are h1 … h16
     after:   W1; h1
@@ -27,10 +28,15 @@ DIGITS = "0123456789"
 def labelled(plan: Plan, recording: Recording, labels: Mapping[Node, str]) -> Plan:
     """The plan with these labels, and with those of the parameters that it reads."""
     places = np.arange(len(recording.parameters))
+    readers: dict[Node, set[str]] = {}
+    for node in plan.nodes:
+        for operand in node.operands:
+            readers.setdefault(operand, set()).add(node.op)
     parameters = {}
     for node in plan.nodes:
         if node.op == "view" and node.operands[0].op == "argument" and node.operands[0].detail == "p":
-            parameters[node] = _of_parameters(recording, stepped(places, node.detail).reshape(-1).tolist())
+            known = _of_parameters(recording, stepped(places, node.detail).reshape(-1).tolist())
+            parameters[node] = known or ("b" if readers.get(node, set()) <= {"add", "sub"} else "w")
     count = Counter(name.rstrip(DIGITS) for name in parameters.values())
     seen: Counter[str] = Counter()
     wished = {}

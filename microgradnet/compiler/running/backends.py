@@ -18,7 +18,7 @@ from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
 from microgradnet.compiler.running.loading import load
-from microgradnet.compiler.running.updates import NEW, RATE, beside_rates
+from microgradnet.compiler.updates import NEW, RATE, beside_rates
 
 __all__ = ["Backend", "Code", "Trainer", "Written", "backend"]
 

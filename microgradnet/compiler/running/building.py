@@ -20,9 +20,9 @@ from microgradnet.compiler.recording import Recording, record
 from microgradnet.compiler.recording.arguments import argument_names, read
 from microgradnet.compiler.running.backends import Code, Trainer, backend
 from microgradnet.compiler.running.checking import difference, magnitudes
-from microgradnet.compiler.running.updates import is_spelled_out
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
+from microgradnet.compiler.updates import is_spelled_out
 from microgradnet.errors import InputError, RecordingError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from microgradnet.compiler.running.backends import Trainer
 from microgradnet.compiler.running.building import Built
 from microgradnet.compiler.running.holding import read, write
 from microgradnet.compiler.running.stepwise import Stepwise, loop_of
-from microgradnet.compiler.running.updates import Stepping, stepping
+from microgradnet.compiler.updates import Stepping, stepping
 from microgradnet.errors import InputError
 from microgradnet.optim import SGD, Optimizer
 

@@ -18,7 +18,7 @@ from microgradnet.compiler.languages.names import RESERVED
 from microgradnet.compiler.plan import Plan, Shape
 from microgradnet.compiler.running.backends import backend
 from microgradnet.compiler.running.building import Built
-from microgradnet.compiler.running.updates import RATE, beside_rates, is_spelled_out, stepping
+from microgradnet.compiler.updates import RATE, beside_rates, is_spelled_out, stepping
 from microgradnet.display import visible
 from microgradnet.files import write_atomically
 from microgradnet.optim import SGD

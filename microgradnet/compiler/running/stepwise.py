@@ -13,7 +13,7 @@ import numpy as np
 
 from microgradnet.compiler.running.backends import Code, Trainer
 from microgradnet.compiler.running.checking import difference
-from microgradnet.compiler.running.updates import Stepping
+from microgradnet.compiler.updates import Stepping
 from microgradnet.optim import Optimizer
 
 __all__ = ["Stepwise", "loop_of"]
