@@ -264,8 +264,8 @@ def test_arrays_that_do_not_agree_are_given_up_for_plain_numbers(monkeypatch: py
 
 
 def test_a_program_that_never_agrees_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(plan: Plan, *by: Any) -> Plan:
-        right = with_gradient(plan, *by)
+    def wrong(plan: Plan, *by: Any, **how: Any) -> Plan:
+        right = with_gradient(plan, *by, **how)
         return Plan((right.results[0], right.results[1] * number(1.0 + 1e-6)), right.names, right.labels)
 
     with_gradient = building.with_gradient

@@ -22,6 +22,8 @@ __all__ = ["NUMBA"]
 def _view(node: Node, operands: Sequence[Symbol], language: Language) -> Symbol:
     if node.operands[0].shape == ():
         return Symbol(f"np.full({shape_text(node.shape)}, {language.text(operands[0])})")
+    if node.detail[0][0] == "reshape" and node.operands[0].op in ("expand", "contract"):  # which may lie apart
+        operands = [Symbol(language.contiguous.format(language.text(operands[0])))]
     return NUMPY.structure["view"](node, operands, language)
 
 

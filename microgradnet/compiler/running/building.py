@@ -39,6 +39,8 @@ ROWS = 32
 """From so many rows on, a program of any batch size is tried first: three small recordings cost no more than one."""
 TINY = 60
 """So few scalar operations are not looked at as arrays at all."""
+MOST_FOR_NUMBA = 5_000
+"""So many scalar operations in one function are the most that numba compiles in some seconds."""
 FREE = {"argument", "number", "table", "view", "expand"}
 """Operations of a plan that take no time of their own."""
 
@@ -159,6 +161,7 @@ def _agreeing(
     for make, why in ways:
         try:
             code = make()
+            wrong = next((w for of, example in checks if (w := _disagreement(code, of, example))), "")
         except (ImportError, InputError):
             raise
         except Exception as error:
@@ -166,7 +169,6 @@ def _agreeing(
                 raise
             tried.append(f"its array form could not be written ({_told(error)})")
             continue
-        wrong = next((w for of, example in checks if (w := _disagreement(code, of, example))), "")
         if not wrong:
             said = [f"{code.language}: {why}{note}", *tried, *filter(None, [recording.note])]
             return Built(recording, code, "; ".join(said), shapes)
@@ -181,36 +183,43 @@ def _ways(recording: Recording, engine: str) -> list[tuple[Callable[[], Code], s
     """How the program can be written for this engine, the best first, each with the reason in words."""
     n = sum(max(1, len(operands) - 1) for operands in recording.graph.operands if operands)
     scalar = _once(lambda: _differentiated(straight(recording), recording))
+    guarded = _once(lambda: _differentiated(straight(recording), recording, finite=False))
     array = _once(lambda: _differentiated(roll(recording), recording))
 
     def code(language: str, plan: Plan, spelled_out: bool) -> Code:
         return Code(backend(language, spelled_out), plan, list(recording.shapes), "step")
 
     of_numbers = f"{n:,} scalar operation{'s' * (n != 1)}"
-    if engine == "python":
-        return [(lambda: code("python", scalar(), True), f"chosen; {of_numbers}")]
     language = engine if engine in ("numba", "jax") else "numpy"
     spelled = "numba" if engine == "numba" else "python"
-    if engine in ("auto", "numba") and n < TINY:
-        return [(lambda: code(spelled, scalar(), True), f"only {of_numbers}, which are fastest as plain numbers")]
-    last = (
-        (lambda: code(spelled, scalar(), True), f"{of_numbers}, as plain numbers")
-        if engine in ("auto", "numba")
-        else (lambda: code(language, scalar(), False), f"{of_numbers}, one by one")
-    )
+    last: list[tuple[Callable[[], Code], str]] = []
+    if engine in ("auto", "python", "numba") and not (engine == "numba" and n > MOST_FOR_NUMBA):
+        last = [
+            (lambda: code(spelled, scalar(), True), f"{of_numbers}, as plain numbers"),
+            (lambda: code(spelled, guarded(), True), f"{of_numbers}, as plain numbers that may be infinite"),
+        ]
+    elif engine != "numba":
+        last = [(lambda: code(language, scalar(), False), f"{of_numbers}, one by one")]
+    if engine == "python" or (engine in ("auto", "numba") and n < TINY):
+        fastest = f"only {of_numbers}, which are fastest as plain numbers"
+        return [(last[0][0], f"chosen; {of_numbers}" if engine == "python" else fastest), *last[1:]]
     try:
         statements = _statements(array())
     except Exception as error:
-        return [(last[0], f"{last[1]}; they could not be put together to arrays ({_told(error)})")]
+        if not last:
+            raise InputError(f"{of_numbers} could not be put together to arrays, and are too many for numba") from error
+        told = f"they could not be put together to arrays ({_told(error)})"
+        return [(make, f"{why}; {told}") for make, why in last]
     became = f"{of_numbers} became {statements:,} array operation{'s' * (statements != 1)}"
-    if engine in ("auto", "numba") and n < WORTH * statements:
-        return [(last[0], f"{of_numbers}, which are faster as plain numbers than as {statements:,} array operations")]
-    return [(lambda: code(language, array(), False), became), last]
+    if engine in ("auto", "numba") and n < WORTH * statements and last:
+        faster = f"{of_numbers}, which are faster as plain numbers than as {statements:,} array operations"
+        return [(last[0][0], faster), *last[1:]]
+    return [(lambda: code(language, array(), False), became), *last]
 
 
-def _differentiated(plan: Plan, recording: Recording) -> Plan:
-    """With the gradient, which is 0 where the loss reads no parameter."""
-    return with_gradient(plan, plan.arguments.get("p", argument("p", (len(recording.parameters),))))
+def _differentiated(plan: Plan, recording: Recording, finite: bool = True) -> Plan:
+    """With the gradient, which is 0 where the loss reads no parameter. `finite`: see `with_gradient`."""
+    return with_gradient(plan, plan.arguments.get("p", argument("p", (len(recording.parameters),))), finite=finite)
 
 
 def _statements(plan: Plan) -> int:
