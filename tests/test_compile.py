@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
 import json
@@ -157,7 +158,7 @@ def test_static_arguments_are_baked_in_and_left_out() -> None:
     program = compile(loss, [Value(2.0)], 3.0, 3, static=("power",))
     assert program.value_and_grad(3.0) == (216.0, [324.0])
     assert "power" not in program.source.split("(")[1].split(")")[0]
-    with pytest.raises(TypeError, match=r"the program wants 1 data arguments \(x\), got 2"):
+    with pytest.raises(TypeError, match=r"the program wants 1 data argument \(x\), got 2"):
         program(3.0, 3)
     with pytest.raises(InputError, match="static names 'n'"):
         compile(loss, [Value(2.0)], 3.0, 3, static="n")
@@ -698,3 +699,14 @@ def test_a_class_with_a_call_is_a_loss_too() -> None:
     program = compile(Loss(), model, [1.0, 2.0])
     assert program.name == "Loss"
     assert program([1.0, 2.0]) == pytest.approx(softmax(model([1.0, 2.0]))[0].data)
+
+
+def test_a_loss_that_takes_numbers_out_of_its_data_unseen_is_refused() -> None:
+    w = [Value(2.0, "w")]
+    for loss in (
+        lambda w, x: w[0] * copy.deepcopy(x)[0],
+        lambda w, x: w[0] * x[0]._data,
+        lambda w, x: w[0] * float(f"{x[0]:.3f}"),
+    ):
+        with pytest.raises(InputError, match=r"takes numbers out of its data|takes the plain number|float\(\)|text"):
+            compile(loss, w, [0.5, 1.5])

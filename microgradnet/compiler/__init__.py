@@ -1,8 +1,9 @@
 """The compiler: `compile` records a loss once, writes it as a program, and holds that against the eager engine.
 
 `recording` runs the loss; `straight` and `passes` make of it a plan of scalar or of array operations (`plan`,
-`arrays`, `interpreter`); `backprop` differentiates the plan, `updates` adds an optimiser's step; `names`, `emit` and
-the languages write it; `backends` and `building` load and check it; `looping` trains; `run` is what the user holds.
+`arrays`, `elements`, `interpreter`), `batches` one for any batch size; `backprop` and `structure` differentiate the
+plan, `updates` adds an optimiser's step; `languages` write it; `running` loads, checks, trains and saves it, and has
+the `Program` that the user holds.
 """
 
 from __future__ import annotations

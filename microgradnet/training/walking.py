@@ -22,7 +22,7 @@ LONG = 25_000
 
 
 class Eager:
-    """Epochs step by step, each computed anew; what `compiler.fitting.Fitting` does by programs."""
+    """Epochs step by step, each computed anew; what `compiler.running.fitting.Fitting` does by programs."""
 
     name, unit = "eager", "step"
 

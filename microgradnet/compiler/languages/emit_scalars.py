@@ -29,10 +29,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from microgradnet.compiler.languages.names import unused
 from microgradnet.compiler.languages.scalar_labels import with_items_labelled, without_single_adjoints
 from microgradnet.compiler.languages.scalar_languages import NUMBA, PYTHON, Scalars
 from microgradnet.compiler.languages.scalar_layout import elements, layout
-from microgradnet.compiler.languages.scalar_text import Written, indented, parallel, returned, unused, wrapped
+from microgradnet.compiler.languages.scalar_text import Written, indented, parallel, returned, wrapped
 from microgradnet.compiler.passes.apart import apart
 from microgradnet.compiler.passes.early import early
 from microgradnet.compiler.passes.lower import lowered

@@ -209,8 +209,11 @@ def to_jax(plan: Plan, arguments: Sequence[str]) -> Callable[..., Any]:
     `with_gradient`; of higher order, JAX's derivatives of these. Whole numbers, as labels are, become floats.
     Raises TypeError for arrays of other shapes, naming the argument. ImportError without JAX.
     """
-    import jax
-    import jax.numpy as jnp
+    try:
+        import jax
+        import jax.numpy as jnp
+    except ImportError as error:
+        raise ImportError('to_jax needs jax; install it by: pip install "microgradnet[jax]"') from error
 
     plan = Plan(plan.results[:1], plan.names[:1], plan.labels)
     shapes = {a: plan.arguments[a].shape for a in arguments if a in plan.arguments}

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from microgradnet.compiler.plan import BOOLEAN, Node, Plan
 
-__all__ = ["BACKWARD", "RESERVED", "clean", "names", "with_turn"]
+__all__ = ["BACKWARD", "RESERVED", "clean", "names", "unused", "with_turn"]
 
 RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *vars(builtins), "np", "math", "numba", "jax", "jnp", "N"})
 BACKWARD = "# backward"
@@ -55,10 +55,10 @@ def names(
     wanted = [n for n in (plan.nodes if nodes is None else nodes) if n.op not in ("number", "argument")]
     wishes = _wishes(plan)
     for node in (n for n in plan.nodes if n.op == "argument"):
-        chosen[node] = _unused(clean(node.detail) or "argument", used)
+        chosen[node] = unused(clean(node.detail) or "argument", used)
     for node in (*(n for n in plan.results if n in set(wanted)), *wanted):
         if node in wishes and node not in chosen:
-            chosen[node] = _unused(wishes[node], used)
+            chosen[node] = unused(wishes[node], used)
     counts: dict[str, int] = {}
     for node in wanted:
         if node not in chosen and node not in same:
@@ -98,7 +98,7 @@ def _belongs(c: str) -> bool:
     return c == "_" or (("a" + c).isidentifier() and (c.isascii() or unicodedata.bidirectional(c) in ("L", "NSM")))
 
 
-def _unused(name: str, used: set[str]) -> str:
+def unused(name: str, used: set[str]) -> str:
     """The name, or with _2, _3 … behind it, the first that is not used; it then is."""
     free, count = name, 1
     while free in used:

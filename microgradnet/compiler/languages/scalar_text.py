@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from microgradnet.compiler.languages.names import BACKWARD, names, with_turn
+from microgradnet.compiler.languages.names import BACKWARD, names, unused, with_turn
 from microgradnet.compiler.languages.scalar_labels import in_place, item_label, items
 from microgradnet.compiler.languages.scalar_languages import LONGEST_TUPLE, Scalars, read_by
 from microgradnet.compiler.languages.scalar_layout import COLUMNS, Layout, elements
@@ -186,15 +186,6 @@ class Written:
             for line in wrapped(f"{new} = ", self.text(node), "")
         ]
         return [*lines, *parallel([(name, new) for new, (name, _) in zip(news, moves, strict=True)])]
-
-
-def unused(name: str, used: set[str]) -> str:
-    free, count = name, 1
-    while free in used:
-        count += 1
-        free = f"{name}_{count}"
-    used.add(free)
-    return free
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------

@@ -50,22 +50,28 @@ def layout(group: Group, shapes: Shapes) -> Layout:
         beside = columns + [(kind, at) for kind, at in fixed if (at != at[0]).any()]
         found = _whole(columns, shapes) or _pairs(columns, beside, shapes) or _pairs_in_parts(columns, beside, shapes)
         return found or _windows(columns[0], shapes) or _list(columns)
-    largest = max(group.factors, key=lambda f: (f.u > CONSTANT, f.count > 1 and f.v > CONSTANT, f.count, f.u))
-    if largest.u <= CONSTANT:
-        return _list(columns)
     if group.op == "take" and len(group.factors) == 2:  # of rows of values, each index of each
         values, index = group.factors
         if found := _outer(Factors(values.u, index.u, values.at_u, index.at_u), shapes):
             return found
-    table = (largest.u, largest.at_u)
-    if largest.v > CONSTANT:
-        found = _outer(largest, shapes)
-        if found is None:
-            parts = _batched(largest, shapes)
-            found = parts if parts is None or len(parts[0]) > 1 else _tiled(table, shapes) or parts
-        if found:
-            return found
-    return _tiled(table, shapes) or _windows(table, shapes) or _list(columns)
+    factors = sorted(group.factors, key=lambda f: (f.v > CONSTANT, f.count, f.u), reverse=True)
+    factors = [f for f in factors if f.u > CONSTANT]
+    for f in factors:
+        if f.v > CONSTANT or (f.v == CONSTANT and (f.at_v != f.at_v[0]).any()):
+            found = _outer(f, shapes) or _in_parts(f, shapes)
+            if found:
+                return found
+    for find in (_tiled, _windows):
+        for f in factors:
+            if found := find((f.u, f.at_u), shapes):
+                return found
+    return _list(columns)
+
+
+def _in_parts(f: Factors, shapes: Shapes) -> Layout | None:
+    """Batched, or where each part is one row, tiled, if it is."""
+    found = _batched(f, shapes)
+    return found if found is None or len(found[0]) > 1 else _tiled((f.u, f.at_u), shapes) or found
 
 
 def _whole(columns: Columns, shapes: Shapes) -> Layout | None:

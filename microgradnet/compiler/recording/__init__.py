@@ -63,8 +63,8 @@ class Recording:
 
     @property
     def note(self) -> str:
-        """A sentence on numbers that are baked in and look like data; empty if there are none."""
-        if self.literals < MANY:
+        """A sentence on numbers that are baked in and look like data; empty if there are none, or data are static."""
+        if self.static or self.literals < MANY:
             return ""
         return (
             f"{self.literals} different numbers that are no arguments of the loss are fixed in the program now; if "

@@ -105,6 +105,22 @@ def flatten(argument: Argument, value: Any, any_batch: bool = False) -> Array:
     return array
 
 
+def stretched(value: Any) -> Any:
+    """The same structure of other numbers: fractions are 1.01 times as large, whole numbers may be labels and stay.
+
+    >>> stretched([[0.5, 2], (3,)])
+    [[0.505, 2], (3,)]
+    """
+    if isinstance(value, dict):
+        return {key: stretched(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return like(value, [stretched(item) for item in value])
+    if np.shape(array := _as_array(value)) == ():
+        x = number(value)
+        return value if x is NotImplemented or x % 1 == 0 or x - x != 0.0 else 1.01 * x
+    return np.where((array % 1 == 0) | ~np.isfinite(array), array, 1.01 * array)
+
+
 def filled(value: Any, leaves: Iterator[Value]) -> Any:
     """The same structure with a leaf in place of each number: lists stay lists, an array becomes one of Values.
 

@@ -17,12 +17,11 @@ from microgradnet.compiler.batches import of_any_size
 from microgradnet.compiler.passes import roll
 from microgradnet.compiler.plan import Plan, Shape
 from microgradnet.compiler.recording import Recording, record
-from microgradnet.compiler.recording.arguments import argument_names, read
+from microgradnet.compiler.recording.arguments import argument_names, read, stretched
 from microgradnet.compiler.running.backends import Code, Trainer, backend
 from microgradnet.compiler.running.checking import difference, magnitudes
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
-from microgradnet.compiler.updates import is_spelled_out
 from microgradnet.errors import InputError, RecordingError
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ ROWS = 32
 """From so many rows on, a program of any batch size is tried first: three small recordings cost no more than one."""
 TINY = 60
 """So few scalar operations are not looked at as arrays at all."""
+FEW = 30_000
+"""Graphs of so many nodes are recorded once more, at other data."""
 MOST_FOR_NUMBA = 5_000
 """So many scalar operations in one function are the most that numba compiles in some seconds."""
 FREE = {"argument", "number", "table", "view", "expand"}
@@ -59,17 +60,6 @@ class Built:
     def parameters(self) -> Parameters:
         """The Values that it reads."""
         return self.recording.found
-
-    @property
-    def array_plan(self) -> Plan:
-        """The plan of arrays, where there is one, also if the program that runs is one of plain numbers."""
-        plan = self.code.asked
-        if not is_spelled_out(plan):
-            return plan
-        try:
-            return roll(self.recording)
-        except InputError:
-            return plan
 
     def trainer(self, plan: Plan, by_row: bool) -> Trainer:
         """The loop of a step with an update, see `backends.Trainer`."""
@@ -108,7 +98,29 @@ def build(
             why_not = f"; for this batch size only: {_told(error)}"
     recording = record(loss, parameters, data, static)
     example = examples(recording, loss, data)
-    return _agreeing(recording, [(recording, example)], _ways(recording, engine), why_not)
+    built = _agreeing(recording, [(recording, example)], _ways(recording, engine), why_not)
+    if len(recording.graph) <= FEW:
+        _require_data_are_read(built, loss, parameters, data, static)
+    return built
+
+
+def _require_data_are_read(
+    built: Built, loss: Callable[..., Any], parameters: Any, data: Sequence[Any], static: Sequence[str]
+) -> None:
+    """InputError if the program is another one at other data: then the loss took numbers out of its data unseen."""
+    names = argument_names(loss, len(data))
+    others = [x if name in static else stretched(x) for name, x in zip(names, data, strict=True)]
+    try:
+        other = record(loss, parameters, others, static)
+    except Exception:  # the loss refuses such data, or does something else with them
+        return
+    if any(a.shape != b.shape for a, b in zip(other.arguments, built.recording.arguments, strict=True)):
+        return
+    if wrong := _disagreement(built.code, other, examples(other, loss, others)):
+        raise InputError(
+            f"the program is right at these data, and at others {wrong}: the loss takes numbers out of its data past "
+            "the recording, by copy.deepcopy, by a text, from inside a Value; compute with what it is given itself"
+        )
 
 
 def _of_any_size(

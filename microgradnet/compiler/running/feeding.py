@@ -88,7 +88,10 @@ def _rows(argument: Argument, given: Any, shapes: Mapping[str, Shape] | None) ->
 def _count(data: Sequence[Any], arguments: Sequence[Argument]) -> None:
     if len(data) != len(arguments):
         wanted = f" ({', '.join(argument.name for argument in arguments)})" if arguments else ""
-        raise TypeError(f"the program wants {len(arguments)} data arguments{wanted}, got {len(data)}")
+        raise TypeError(
+            f"the program wants {len(arguments)} data argument{'s' * (len(arguments) != 1)}{wanted}, got {len(data)}; "
+            "the parameters are in it, and so are data that are static"
+        )
 
 
 def _any_batch(shapes: Mapping[str, Shape] | None) -> bool:
