@@ -203,6 +203,12 @@ def pairs_across_the_batch(p: Any, x: Any, y: Any) -> Any:
     return total / len(x) ** 2
 
 
+@program(lambda r: uniform(r, 3), lambda r, n: (uniform(r, n),), n=7, others=(4, 5))
+def every_other_row(p: Any, x: Any) -> Any:
+    rows = [xi * p[0] if i % 2 == 0 else xi * p[1] for i, xi in enumerate(x)]
+    return rows[-1] ** 2 + p[2] * sum(x)
+
+
 @program(lambda r: [1.0, 2.0, 3.0], lambda r, n: ([[1.0, 0.0], [1.0, -1.0], [0.0, 0.0]],))
 def ones_and_zeros(p: Any, X: Any) -> Any:
     return sum((w * a - b) ** 2 + w * b for w, (a, b) in zip(p, X, strict=True))

@@ -349,7 +349,7 @@ def test_the_loss_is_measured_after_every_so_many_epochs_and_the_last() -> None:
     assert epochs(epochs=25, every=10) == [0, 10, 20, 24]
     assert epochs(epochs=5, every=100) == [0, 4]
     assert epochs(epochs=1, every=3) == [0]
-    assert len(epochs(epochs=1000)) == 101
+    assert len(epochs(epochs=1000)) == 21
     assert epochs(epochs=7) == list(range(7))
 
 

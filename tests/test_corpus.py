@@ -68,8 +68,15 @@ def test_a_program_is_the_eager_engine(name, engine):
     check(PROGRAMS[name], engine)
 
 
-FIXED = {"info_nce", "rotary_positions"}
+FIXED = {"every_other_row", "info_nce", "rotary_positions"}
 """What is computed of a sample depends on its place among the others, and is refused for that."""
+
+
+def test_rows_that_are_treated_by_turns_are_no_program_for_any_size():
+    entry = PROGRAMS["every_other_row"]
+    run, reason = of_any_size(entry.loss, *entry.make(0))
+    assert run is None
+    assert "every other row" in reason
 
 
 def of_any_size(loss: Any, parameters: Any, data: tuple[Any, ...], static: Any = ()) -> tuple[Any, str]:

@@ -315,3 +315,27 @@ $ python -c "print(1)"
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=3, failed=3)
     assert not list(pytester.path.rglob("left_behind.txt"))
+
+
+# ---------------------------------------------------------------- the rooms of the compiler
+
+COMPILER = {
+    "recording": {""},
+    "": {"recording", "passes"},  # plan, arrays, backprop …, which the others read
+    "passes": {"", "recording"},
+    "languages": {"", "passes"},
+    "running": {"", "recording", "passes", "languages"},
+}
+"""Folders of compiler/, and from which others each may import."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "compiler").rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
+def test_folders_of_the_compiler_import_only_from_below(path: Path) -> None:
+    inside = path.relative_to(PACKAGE / "compiler").parts
+    if inside == ("__init__.py",):  # the door
+        return
+    own = inside[0] if len(inside) > 1 else ""
+    imported = set(re.findall(r"from microgradnet\.compiler\.(\w+)", path.read_text("utf-8")))
+    assert {name if name in COMPILER else "" for name in imported} <= {own} | COMPILER[own]

@@ -572,7 +572,7 @@ def test_the_user_s_own_errors_are_passed_on() -> None:
     assert "the numbers of x are Values there" in caught.value.__notes__[0]
     with pytest.raises(TypeError, match="exp wants numbers or Values, got list"):
         record(lambda w, x: exp([w[0]]) * x, W, (0.5,))
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+    with pytest.raises(TypeError, match="parameters and then 1 data argument: missing a required argument"):
         record(lambda w, x, y: w[0] * x, W, (0.5,))
     with pytest.raises(InputError, match="hinge wants targets of -1 or 1"):
         record(lambda w, x, y: losses.hinge(w[0] * x, y), W, (0.5, 0.0))

@@ -378,7 +378,7 @@ def test_random_plans_are_those_of_the_referee(seed):
 
     from microgradnet.compiler.backprop import with_gradient
     from microgradnet.compiler.interpreter import interpret
-    from microgradnet.compiler.languages.jax import loaded, to_jax
+    from microgradnet.compiler.running.to_jax import loaded, to_jax
 
     source = random.Random(seed)
     plan = Maker(source, smooth=True, contractions=True).plan(10)

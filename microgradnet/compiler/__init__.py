@@ -98,6 +98,10 @@ def compile(
 
 
 def _names(static: Any) -> tuple[str, ...]:
+    if not isinstance(static, (str, list, tuple, set)):
+        raise TypeError(
+            f'static wants names of data arguments, such as ("y",), got {type(static).__name__} {static!r:.60}'
+        )
     names = (static,) if isinstance(static, str) else tuple(static)
     for name in names:
         if not isinstance(name, str):

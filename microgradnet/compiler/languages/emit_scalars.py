@@ -18,6 +18,7 @@ data or all of it at once, epoch after epoch; `source` puts functions together, 
     def step(p, x):
         w, b = p
         loss = tanh(w * x + b)
+        # backward
         d_b = 1.0 - loss * loss
         d_w = d_b * x
         return loss, [d_w, d_b]
@@ -33,7 +34,7 @@ from microgradnet.compiler.languages.names import unused
 from microgradnet.compiler.languages.scalar_labels import with_items_labelled, without_single_adjoints
 from microgradnet.compiler.languages.scalar_languages import NUMBA, PYTHON, Scalars
 from microgradnet.compiler.languages.scalar_layout import elements, layout
-from microgradnet.compiler.languages.scalar_text import Written, indented, parallel, returned, wrapped
+from microgradnet.compiler.languages.scalar_text import ScalarWriter, indented, parallel, returned, wrapped
 from microgradnet.compiler.passes.apart import apart
 from microgradnet.compiler.passes.early import early
 from microgradnet.compiler.passes.lower import lowered
@@ -76,7 +77,7 @@ def step(plan: Plan, language: Scalars, name: str = "step", arguments: Sequence[
     """
     order = _ordered(plan, arguments)
     plan = with_items_labelled(plan)
-    written = Written(plan, language, layout(plan, language, {}), order, taken=(name,))
+    written = ScalarWriter(plan, language, layout(plan, language, {}), order, taken=(name,))
     body = [*written.unpacked(order), *written.statements(0)]
     shown = [written.together(result.shape, map(written.text, elements(result))) for result in plan.results]
     body += returned(shown)
@@ -108,7 +109,7 @@ def train(
     taken = {*language.reserved, name, "rates", "i", *order}
     rows = {a: unused(f"{a}s", taken) for a in walks}
     lines = layout(kept, language, levels, inner)
-    written = Written(kept, language, lines, order, taken=(name, "rates", "i", *rows.values()))
+    written = ScalarWriter(kept, language, lines, order, taken=(name, "rates", "i", *rows.values()))
     body = [*written.statements(inner), *written.moves(changed)] or ["pass"]
     if walks:
         head, first = _walk(written, walks, rows)
@@ -124,7 +125,7 @@ def train(
     return Function(_function(name, [*parameters, "rates"], text), language.called(kept.nodes))
 
 
-def _walk(written: Written, walks: Sequence[str], rows: Mapping[str, str]) -> tuple[str, list[str]]:
+def _walk(written: ScalarWriter, walks: Sequence[str], rows: Mapping[str, str]) -> tuple[str, list[str]]:
     """The line of the loop over rows, and what stands first in it."""
     arrays = [rows[a] for a in walks]
     if not written.language.unpacks:

@@ -9,19 +9,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from microgradnet.compiler.plan import Node, Shape, Step, Table, shape_of_steps
 from microgradnet.compiler.sizes import at
 from microgradnet.notation import Dialect, Symbol, write
 
 __all__ = [
-    "Language", "Writer", "after", "entries", "is_large", "is_selection", "lies_apart", "new_axes", "shape_text",
-    "size_text", "steps_after",
+    "Language", "Writer", "Written", "after", "entries", "is_large", "is_selection", "lies_apart", "new_axes",
+    "shape_text", "size_text", "steps_after",
 ]  # fmt: skip
 
 LARGE = 4096  # elements from which on it is worth while to write over an array
 Writer: TypeAlias = Callable[[Node, Sequence[Symbol], "Language"], Symbol]
+
+
+class Written(NamedTuple):
+    """A whole text, and the tables that it reads, by name."""
+
+    source: str
+    tables: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

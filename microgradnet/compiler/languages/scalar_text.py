@@ -23,14 +23,14 @@ from microgradnet.compiler.plan import Node, Plan
 from microgradnet.compiler.updates import NEW
 from microgradnet.notation import Symbol, write
 
-__all__ = ["Written", "indented", "parallel", "returned", "wrapped"]
+__all__ = ["ScalarWriter", "indented", "parallel", "returned", "wrapped"]
 
 INDENT = "    "
 LINE = COLUMNS - 3 * len(INDENT)  # what is left of a line inside of two loops
 _ROW = re.compile(r"((?:np\.array\()?\[)([^][]*)(\]\)?)")
 
 
-class Written:
+class ScalarWriter:
     """The nodes of a function in a language, with their names."""
 
     def __init__(

@@ -11,10 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.recording.arguments import Argument, Array, argument_names, filled, own, read
+from microgradnet.compiler.checking import difference, magnitudes
+from microgradnet.compiler.recording.arguments import (
+    Argument,
+    Array,
+    argument_names,
+    filled,
+    own,
+    read,
+    require_callable_with,
+)
 from microgradnet.compiler.recording.parameters import Parameters, collected
 from microgradnet.compiler.recording.refusing import PAGE, Origin, Watch, converted
-from microgradnet.compiler.running.checking import difference, magnitudes
 from microgradnet.errors import InputError, RecordingError
 from microgradnet.graph import Graph
 from microgradnet.value import Value, number
@@ -94,6 +102,7 @@ def record(
     (('', '', 'mul', 'sub', 'pow_const'), {0: ('p', 0), 1: ('x', 0)}, {'x': ()})
     """
     found = collected(parameters)
+    require_callable_with(loss, len(data))
     names = argument_names(loss, len(data))
     unknown = [name for name in static if name not in names]
     if unknown:

@@ -14,7 +14,9 @@ from microgradnet.compiler.recording.parameters import like
 from microgradnet.errors import InputError
 from microgradnet.value import Value, number
 
-__all__ = ["Argument", "argument_names", "filled", "flatten", "own", "read"]
+__all__ = [
+    "Argument", "argument_names", "filled", "flatten", "own", "read", "require_callable_with", "stretched",
+]  # fmt: skip
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
@@ -56,6 +58,24 @@ def argument_names(loss: Callable[..., Any], count: int) -> tuple[str, ...]:
             name += "_"
         names.append(name)
     return tuple(names)
+
+
+def require_callable_with(loss: Callable[..., Any], count: int) -> None:
+    """TypeError if the loss does not take the parameters and so many data arguments.
+
+    >>> require_callable_with(lambda w, X: 0, 2)
+    Traceback (most recent call last):
+    TypeError: the loss is called with the parameters and then 2 data arguments: too many positional arguments
+    """
+    try:
+        signature = inspect.signature(loss)
+    except (TypeError, ValueError):  # a function of C that does not say
+        return
+    try:
+        signature.bind(*[None] * (count + 1))
+    except TypeError as error:
+        data = f"then {count} data argument{'s' * (count != 1)}" if count else "nothing else"
+        raise TypeError(f"the loss is called with the parameters and {data}: {error}") from None
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -106,19 +126,23 @@ def flatten(argument: Argument, value: Any, any_batch: bool = False) -> Array:
 
 
 def stretched(value: Any) -> Any:
-    """The same structure of other numbers: fractions are 1.01 times as large, whole numbers may be labels and stay.
+    """The same structure of other numbers, all 1.01 times as large, if a fraction is among them; whole numbers may be
+    labels, and stay.
 
-    >>> stretched([[0.5, 2], (3,)])
-    [[0.505, 2], (3,)]
+    >>> stretched([[0.5, 2], (3,)]), stretched([0, 1, 2])
+    ([[0.505, 2.02], (3.0300000000000002,)], [0, 1, 2])
     """
+    _, numbers = read("data", value)
+    return value if (numbers[np.isfinite(numbers)] % 1 == 0).all() else _times(value, 1.01)
+
+
+def _times(value: Any, factor: float) -> Any:
     if isinstance(value, dict):
-        return {key: stretched(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return like(value, [stretched(item) for item in value])
-    if np.shape(array := _as_array(value)) == ():
-        x = number(value)
-        return value if x is NotImplemented or x % 1 == 0 or x - x != 0.0 else 1.01 * x
-    return np.where((array % 1 == 0) | ~np.isfinite(array), array, 1.01 * array)
+        return {key: _times(item, factor) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return like(value, [_times(item, factor) for item in value])
+    array = _as_array(value)
+    return factor * (number(value) if array is None or np.shape(array) == () else array)
 
 
 def filled(value: Any, leaves: Iterator[Value]) -> Any:

@@ -7,27 +7,21 @@ and the data as arrays, and give floats and vectors, whatever the language wants
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from microgradnet.compiler.languages.pieces import Written
 from microgradnet.compiler.passes.lower import lowered
 from microgradnet.compiler.passes.share import shared
 from microgradnet.compiler.plan import Plan
 from microgradnet.compiler.running.loading import load
 from microgradnet.compiler.updates import NEW, RATE, beside_rates
 
-__all__ = ["Backend", "Code", "Trainer", "Written", "backend"]
-
-
-class Written(NamedTuple):
-    """A whole text, and the tables that it reads, by name."""
-
-    source: str
-    tables: Mapping[str, Any]
+__all__ = ["Backend", "Code", "Trainer", "backend"]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from microgradnet.compiler.arrays import argument
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.batches import of_any_size
+from microgradnet.compiler.checking import difference, magnitudes
 from microgradnet.compiler.passes import roll
 from microgradnet.compiler.plan import Plan, Shape
 from microgradnet.compiler.recording import Recording, record
 from microgradnet.compiler.recording.arguments import argument_names, read, stretched
 from microgradnet.compiler.running.backends import Code, Trainer, backend
-from microgradnet.compiler.running.checking import difference, magnitudes
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
 from microgradnet.errors import InputError, RecordingError
@@ -143,7 +143,13 @@ def _of_any_size(
         "for any batch size"
     )
     way = (lambda: Code(backend(language, False, _rows(data)), plan, names, "step"), became)
-    return _agreeing(found.recording, checks, [way], "", shapes)
+    try:
+        return _agreeing(found.recording, checks, [way], "", shapes)
+    except InputError as error:
+        raise InputError(
+            "what is computed depends on the batch size in another way than by sizes that grow with it, as where every "
+            f"other row is treated otherwise: at some sizes {error}"
+        ) from error
 
 
 def _told(error: Exception) -> str:
@@ -213,7 +219,7 @@ def _ways(recording: Recording, engine: str) -> list[tuple[Callable[[], Code], s
     elif engine != "numba":
         last = [(lambda: code(language, scalar(), False), f"{of_numbers}, one by one")]
     if engine == "python" or (engine in ("auto", "numba") and n < TINY):
-        fastest = f"only {of_numbers}, which are fastest as plain numbers"
+        fastest = f"only {of_numbers}, which {'is' if n == 1 else 'are'} fastest as plain numbers"
         return [(last[0][0], f"chosen; {of_numbers}" if engine == "python" else fastest), *last[1:]]
     try:
         statements = _statements(array())

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from microgradnet import functions
+from microgradnet.compiler.checking import difference, magnitudes
 from microgradnet.compiler.recording import record
 from microgradnet.compiler.running.building import Built, build
-from microgradnet.compiler.running.checking import difference, magnitudes
 from microgradnet.compiler.running.holding import read, write
 from microgradnet.compiler.running.looping import ROUND, Course, rates_of
 from microgradnet.errors import InputError

@@ -141,7 +141,7 @@ class Program:
 
         `p` is the vector of all parameters, in the order of `parameters`. ImportError without JAX.
         """
-        from microgradnet.compiler.languages.jax import to_jax
+        from microgradnet.compiler.running.to_jax import to_jax
 
         code = self._built.code
         return to_jax(code.asked, ["p", *code.arguments])

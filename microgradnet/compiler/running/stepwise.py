@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradnet.compiler.checking import difference
 from microgradnet.compiler.running.backends import Code, Trainer
-from microgradnet.compiler.running.checking import difference
 from microgradnet.compiler.updates import Stepping
 from microgradnet.optim import Optimizer
 
