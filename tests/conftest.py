@@ -152,7 +152,7 @@ DOCSTRINGS = Sybil(
     setup=enter_folder,
     teardown=leave_folder,
 )
-OF_JAX = {"jax_functions.py", "to_jax.py"}
+OF_JAX = {"jax.py", "jax_functions.py", "to_jax.py"}
 
 
 class Documents:

@@ -63,6 +63,7 @@ def step(p, X, y):
     score = h2 @ w3 + b3
     margin = np.maximum(1.0 - y * score, 0.0)
     loss = 0.01 * margin.sum() + 0.0001 * (p @ p)
+    # backward
     d_score = np.where(margin > 0.0, -0.01 * y, 0.0)
     d_h2 = np.where(h2 > 0.0, d_score[:, None] * w3, 0.0)
     d_h1 = np.where(h1 > 0.0, d_h2 @ W2, 0.0)

@@ -197,6 +197,8 @@ def _or(a: Node, b: Node) -> Node | None:
     for x, y in ((a, b), (b, a)):
         if x.number is not None and _keeps_shape(y, x):
             return expand(_truth(True), y.shape) if x.number else y
+        if y.op == "not" and y.operands[0] is x:
+            return expand(_truth(True), y.shape)
     return a if a is b else None
 
 
