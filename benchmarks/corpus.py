@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -214,17 +215,14 @@ def totals(results: Sequence[Result]) -> list[str]:
 
 def random_ones(count: int) -> Counter[str]:
     """So many random losses, the same in every run: how many were equal. AssertionError for one that is not."""
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import strategies as st
-
     from microgradnet import compile
+
+    hypothesis: Any = import_module("hypothesis")
+    st: Any = import_module("hypothesis.strategies")
 
     corpus, strategies = tests("corpus"), tests("random_losses")
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(st.one_of(strategies.irregular(), strategies.regular(), strategies.regular()))
     def each(loss: Any) -> None:
         parameters, data = corpus.values(loss.parameters), tuple(loss.data.values())
         truth = corpus.eager(loss.function, parameters, data)
@@ -241,7 +239,15 @@ def random_ones(count: int) -> Counter[str]:
         seen["equal"] += 1
         seen["nodes"] += truth.nodes
 
-    each()
+    settings = hypothesis.settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    settings(hypothesis.given(st.one_of(strategies.irregular(), strategies.regular(), strategies.regular()))(each))()
     return seen
 
 
