@@ -32,7 +32,8 @@ class Engine(Protocol):
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """What needs one of these fixtures is marked as such: `pytest -m browser` runs all of it."""
-    if {"chromium", "engine", "katex"} & set(getattr(item, "fixturenames", ())):
+    given = getattr(getattr(item, "callspec", None), "params", {})  # tests of compiled programs have engines, too
+    if {"chromium", "engine", "katex"} & set(getattr(item, "fixturenames", ())) - set(given):
         item.add_marker("browser")
 
 
