@@ -82,6 +82,7 @@ def walk(engine: str, model: Module, loss: Loss, optimizer: Optimizer, rows: lis
 
 
 def plain(loss: Any) -> float:
+    """The number of a loss. TypeError for a loss that is no Value."""
     if isinstance(loss, Value):
         return loss.data
     raise TypeError(f"a loss must return a Value, got {type(loss).__name__} {loss!r:.60}")

@@ -53,6 +53,11 @@ def with_items_labelled(plan: Plan) -> Plan:
 
 
 def item_label(argument: str, index: Sequence[int]) -> str:
+    """What one number of an argument would like to be called, counted from 1 as people do.
+
+    >>> item_label("x", (0,)), item_label("X", (0, 2))
+    ('x1', 'X_1_3')
+    """
     if len(index) == 1:
         return f"{argument}{index[0] + 1}"
     return "_".join([argument, *(str(i + 1) for i in index)])

@@ -192,6 +192,7 @@ class ScalarWriter:
 
 
 def indented(lines: Iterable[str]) -> list[str]:
+    """The lines one step further to the right."""
     return [INDENT + line for line in lines]
 
 
