@@ -601,6 +601,45 @@ def test_to_jax_is_a_pure_function() -> None:
         assert close(gradient, list(program.value_and_grad(X, y)[1].values()))
 
 
+# --- more rows than ever ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda w, X: total([(w[0] * x) ** 2 for x in X]) * (2.0 if len(X) > 100 else 1.0),
+        lambda w, X: total([(w[0] * x) ** 2 for x in X[:150]]),
+        lambda w, X: total([(w[0] * x) ** 2 * (1.0 if i < 100 else 3.0) for i, x in enumerate(X)]),
+        lambda w, X: total([total([(w[0] * x) ** 2 for x in X[i : i + 70]]) ** 2 for i in range(0, len(X), 70)]),
+    ],
+)
+def test_what_changes_with_more_rows_is_seen_when_they_come(changed: Callable[..., Any]) -> None:
+    program = compile(changed, [Value(0.5)], np.linspace(-1.0, 1.0, 64))
+    assert "N" in str(program.shapes["X"])
+    more = np.linspace(-2.0, 2.0, 200)
+    for call in (program, program.value_and_grad, program.train):
+        with pytest.raises(InputError, match=r"with 200 rows .*batch=False"):
+            call(more)
+    assert program(np.linspace(0.0, 1.0, 50)) == pytest.approx(changed([0.5], np.linspace(0.0, 1.0, 50)), rel=1e-12)
+    fixed = compile(changed, [Value(0.5)], more, batch=False)
+    assert fixed(more) == pytest.approx(changed([0.5], more), rel=1e-12)
+
+
+def test_with_more_rows_the_loss_runs_once_more_and_then_no_more() -> None:
+    rows: list[int] = []
+
+    def loss(w: Any, X: Any, scale: float) -> Any:
+        rows.append(len(X))
+        return total([tanh(w[0] * x) for x in X]) * scale / len(X)
+
+    program = compile(loss, [Value(0.5)], [0.5] * 40, 2.0, static=("scale",))
+    rows.clear()
+    for n in (40, 30, 90, 90, 60, 90_000):  # the last are more operations than are recorded for it
+        wanted = 2.0 * math.tanh(0.25)
+        assert program([0.5] * n) == pytest.approx(wanted, rel=1e-12)
+    assert set(rows) == {90}
+
+
 # --- the decorator ------------------------------------------------------------------------------------------------
 
 
@@ -659,6 +698,30 @@ def test_decorated_it_trains() -> None:
 def doubled(w: Any, x: Any) -> Any:
     """A loss that has a name in its module."""
     return w[0] * x * 2
+
+
+def test_decorated_it_sees_what_attributes_of_a_module_have_become() -> None:
+    class Scaled(Module):
+        def __init__(self) -> None:
+            self.w, self.training, self.inside = Value(2.0), True, {"factors": [3.0]}
+            self.whole = self  # as a part may know what it belongs to
+
+        def __call__(self, x: Any) -> Any:
+            return self.w * x * self.inside["factors"][0] if self.training else self.w * x
+
+    @compile
+    def loss(model: Any, x: Any) -> Any:
+        return model(x) ** 2
+
+    model = Scaled()
+    assert loss(model, 1.0) == 36.0
+    model.training = False
+    assert loss(model, 1.0) == 4.0
+    model.training, model.inside["factors"][0] = True, 5.0
+    assert loss(model, 1.0) == 100.0
+    model.w.data = 1.0
+    assert loss(model, 1.0) == 25.0
+    assert "3 programs" in repr(loss)
 
 
 def test_decorated_it_is_pickled_by_its_name() -> None:

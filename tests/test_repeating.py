@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import examples
 
-from microgradnet.compiler.arrays import accumulate, argument, elementwise, expand, number, stack, total, view
+from microgradnet.compiler.arrays import accumulate, argument, contract, elementwise, expand, number, stack, total, view
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.interpreter import interpret
 from microgradnet.compiler.languages import NUMBA, NUMPY, Language, pieces
@@ -161,3 +162,21 @@ def test_numba_trains() -> None:
     }
     given_ |= {"rates": np.array([0.1, 0.2])}
     assert_same(trained(step, NUMBA, (), **given_), stepped(step, 2, (), **given_), 1e-10)
+
+
+def test_large_arrays_are_begun_once_and_written_into_by_every_step() -> None:
+    X, y, w, rate = argument("X", (100, 50)), argument("y", (100, 60)), argument("w", (50, 60)), argument("rate", ())
+    h = elementwise("tanh", contract(X, w, "ik,kj->ij"))
+    error = h - y
+    step = w - rate * contract(X, error * (1.0 - h * h), "ik,ij->kj")
+    velocity = argument("v", (100, 60))
+    plan = Plan((step, error * 0.5 + velocity), ("new_w", "new_v"))
+    text = training(plan, "train", arguments=["w", "v", "X", "y", "rate"]).text
+    before, loop = text.split("for rate in rates:")
+    assert re.findall(r"(\w+) = np.empty\(\(100, 60\)\)", before)
+    assert "np.matmul(X, w, out=" in loop
+    assert " = X @ w" not in loop
+    rng = np.random.default_rng(0)
+    given_: dict[str, Any] = {x.detail: rng.normal(size=x.shape) for x in (w, velocity, X, y)}
+    given_ |= {"rates": np.array([0.01, 0.02, 0.03])}
+    assert_same(trained(plan, NUMPY, (), **given_), stepped(plan, 3, (), **given_), 1e-9)

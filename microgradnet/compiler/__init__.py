@@ -110,4 +110,5 @@ def _names(static: Any) -> tuple[str, ...]:
 
 
 def _title(loss: Any) -> str:
-    return str(getattr(loss, "__name__", type(loss).__name__))
+    name = str(getattr(loss, "__name__", type(loss).__name__))
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name[:80])

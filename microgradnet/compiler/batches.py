@@ -48,6 +48,7 @@ class AnyBatch:
 
     batched:   names of the data arguments whose first axis is the batch
     recording: the loss at a size that the plan was not made from, and `data`, what it was given there
+    rows:      the most rows that it was recorded with
     nodes:     how many scalar operations two sizes took, as pairs (size, operations)
     """
 
@@ -55,6 +56,7 @@ class AnyBatch:
     batched: tuple[str, ...]
     recording: Recording
     data: tuple[Any, ...]
+    rows: int
     nodes: tuple[tuple[int, int], tuple[int, int]]
 
     def nodes_at(self, n: int) -> int:
@@ -93,7 +95,7 @@ def of_any_size(
             reason = error
             continue
         nodes = (sizes[0], _operations(recordings[0])), (sizes[1], _operations(recordings[1]))
-        return AnyBatch(plan, batched, recordings[3], rows[3], nodes)
+        return AnyBatch(plan, batched, recordings[3], rows[3], max(sizes), nodes)
     assert reason is not None
     raise reason
 

@@ -94,7 +94,7 @@ def stepping(
         names.append(old.detail if old is not None and read else None)
         if old is not None and read:
             results[NEW + old.detail] = new
-    whole = Plan(tuple(results.values()), tuple(results), plan.labels)
+    whole = Plan(tuple(results.values()), tuple(results), {gradient: "gradient"} | dict(plan.labels or {}))
     return Stepping(whole, tuple(names))
 
 

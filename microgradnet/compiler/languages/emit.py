@@ -20,14 +20,19 @@ from typing import Any, NamedTuple
 
 from microgradnet.compiler.languages import NUMPY, Language, is_selection
 from microgradnet.compiler.languages.accumulating import accumulated
-from microgradnet.compiler.languages.broadcasting import broadcasting
+from microgradnet.compiler.languages.broadcasting import broadcasting, is_truth
 from microgradnet.compiler.languages.names import BACKWARD, names, with_turn
+from microgradnet.compiler.languages.pieces import is_large
 from microgradnet.compiler.languages.statements import NEVER, Statements, arranged, expression, root_of
 from microgradnet.compiler.languages.wrapping import wrapped
 from microgradnet.compiler.plan import Node, Plan, Table
 from microgradnet.compiler.sizes import Dim
+from microgradnet.notation import Symbol
 
-__all__ = ["Function", "StatementWriter", "assembled", "batch_size", "function", "is_repeated", "module", "table_names"]
+__all__ = [
+    "Function", "StatementWriter", "assembled", "batch_size", "can_write_into", "function", "is_repeated", "module",
+    "table_names",
+]  # fmt: skip
 
 
 class Function(NamedTuple):
@@ -175,8 +180,16 @@ def batch_size(plan: Plan, lines: Iterable[str], spelled: Mapping[str, str]) -> 
 class StatementWriter:
     """What one statement needs to know of the others: names, language, and what is overwritten."""
 
-    def __init__(self, plan: Plan, called: Mapping[Node, str], language: Language, statements: Statements) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        called: Mapping[Node, str],
+        language: Language,
+        statements: Statements,
+        begun: frozenset[Node] = frozenset(),
+    ) -> None:
         self.called, self.language, self.statements = called, language, statements
+        self.begun = begun  # nodes whose arrays are there already, to be written into
         self.matrices = {o for n in plan.nodes if n.op == "contract" for o in n.operands if o.op == "view"}
 
     def text(self, node: Node, whole: bool = False) -> str:
@@ -199,6 +212,8 @@ class StatementWriter:
             return self._putting(node, name)
         if old is not None:
             return [self._overwriting(node, name, old)]
+        if node in self.begun:
+            return [self._into(node, name)]
         text = self.text(node, whole=True)
         return [f"{name} = {self.language.contiguous.format(text) if node in self.matrices else text}"]
 
@@ -214,10 +229,17 @@ class StatementWriter:
                 return f"{name} {sign}= {self.text(operands[1])}"
             if node.op in ("add", "mul"):
                 return f"{name} {sign}= {self.text(operands[0])}"
-        texts = [self.text(o) for o in operands] + ["0.0"] * (node.op == "relu")
-        return f"{name} = {language.over[node.op]}({', '.join(texts)}, out={target})".removeprefix(
-            f"{name} = " if name == target else ""
-        )
+        return self._into(node, target) if name == target else f"{name} = {self._into(node, target)}"
+
+    def _into(self, node: Node, target: str) -> str:
+        """The call that writes a node into an array."""
+        called, operands = self.language.over.get(node.op), [self.text(o) for o in node.operands]
+        if node.op == "relu":
+            operands.append("0.0")
+        if called is None:
+            called, symbol = "np.matmul", expression(node, self.called, self.language, whole=True)
+            operands = [self.language.text(o) for o in symbol.operands]
+        return f"{called}({', '.join(operands)}, out={target})"
 
     def _putting(self, node: Node, name: str) -> list[str]:
         into, *others = node.operands
@@ -241,6 +263,15 @@ class StatementWriter:
             given.add(root)
             texts.append(text)
         return texts
+
+
+def can_write_into(node: Node, language: Language) -> bool:
+    """Whether one call can write the node into an array that is there, which is large enough for it to matter."""
+    if not language.over or len(node.shape) < 2 or not is_large(node.shape, language) or is_truth(node):
+        return False
+    if node.op == "contract":
+        return language.structure["contract"](node, [Symbol("a"), Symbol("b")], language).op == "matmul"
+    return node.op in language.over
 
 
 def is_repeated(node: Node) -> bool:

@@ -1,6 +1,7 @@
 """A step that is repeated: the text of a training loop.
 
-What the step changes is copied once and written over from then on; what no step changes is computed before the loop.
+What the step changes is copied once and written over from then on; what no step changes is computed before the loop,
+where large arrays are begun, too, into which every step writes.
 
     >>> from microgradnet.compiler.arrays import argument
     >>> p, x, rate = argument("p", (3,)), argument("x", (3,)), argument("rate", ())
@@ -16,6 +17,7 @@ What the step changes is copied once and written over from then on; what no step
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,15 +30,16 @@ from microgradnet.compiler.languages.emit import (
     StatementWriter,
     assembled,
     batch_size,
+    can_write_into,
     is_repeated,
     table_names,
 )
 from microgradnet.compiler.languages.names import clean, names
 from microgradnet.compiler.languages.numpy_language import NUMPY
-from microgradnet.compiler.languages.pieces import Language
+from microgradnet.compiler.languages.pieces import Language, shape_text
 from microgradnet.compiler.languages.statements import ALWAYS, NEVER, Statements, arranged, last_reads, root_of
 from microgradnet.compiler.plan import Node, Plan, stepped
-from microgradnet.compiler.sizes import at
+from microgradnet.compiler.sizes import Dim, at
 
 __all__ = ["NEW", "RATE", "training"]
 
@@ -102,13 +105,15 @@ class _Step:
         text_of = {text: spelled[x] for x, text in direct.items()}
         called = {node: text_of.get(text, text) for node, text in called.items()}
 
-        writer = StatementWriter(shown, called, self.language, statements)
+        buffers = _buffers(statements, called, [*news.values()], varying, self.language, walked=bool(rows))
+        writer = StatementWriter(shown, called, self.language, statements, frozenset(buffers))
         in_place = {read[x] for x, new in news.items() if x in read and statements.over.get(new) is read[x]}
         early = {n for n in statements.nodes if n not in varying or _sees(n, in_place, self.language)}
         self.before = [line for n in statements.nodes if n in early for line in writer.statement(n)]
         self.inside = [line for n in statements.nodes if n not in early for line in writer.statement(n)]
         rest = {spelled[x]: new for x, new in news.items() if x not in direct and new is not read.get(x)}
         self.inside += _replacing(rest, {root_of(news[x]) for x in direct}, writer)
+        self.before += [f"{called[n]} = np.empty({shape_text(n.shape)})" for n in buffers]
         size = batch_size(shown, [*self.before, *self.inside], {**spelled, **rows})
         if any(f"len({row})" in line for line in size for row in rows.values()):
             self.inside = [*size, *self.inside]
@@ -168,6 +173,32 @@ def _sees(node: Node, in_place: set[Node], language: Language) -> bool:
         return False
     array = np.zeros(at(node.shape, 7))
     return bool(np.shares_memory(array, stepped(array, steps, 7)))
+
+
+def _buffers(
+    statements: Statements,
+    called: Mapping[Node, str],
+    carried: Sequence[Node],
+    varying: set[Node],
+    language: Language,
+    walked: bool,
+) -> list[Node]:
+    """The large arrays that steps write into one and the same array, which no step hands on to the next one.
+
+    Memory that is new in every step costs as much as a product of matrices: the system has to find it, page by page.
+    """
+    over, handed = statements.over, set()
+    for node in map(root_of, carried):
+        while node not in handed:
+            handed.add(node)
+            node = root_of(over.get(node, node))
+    writers = Counter(called[n] for n in statements.nodes if n not in over or called[over[n]] != called[n])
+    return [
+        n
+        for n in statements.nodes
+        if n in varying and n not in handed and n not in over and writers[called[n]] == 1
+        and can_write_into(n, language) and not (walked and any(isinstance(size, Dim) for size in n.shape))
+    ]  # fmt: skip
 
 
 def _is_direct(

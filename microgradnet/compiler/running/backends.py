@@ -55,8 +55,9 @@ class Code:
         self.backend, self.arguments, self.title = backend, tuple(arguments), title
         self.asked, self.plan = plan, backend.ready(plan)
         written = backend.whole(backend.step(self.plan, "step", ["p", *arguments]))
-        self.source, self.tables = written
-        self._step = load(written.source, written.tables, title)["step"]
+        self.tables = written.tables
+        self.source = "".join(map(_told, self.tables.items())) + written.source
+        self._step = load(self.source, written.tables, title)["step"]
         self._loops: dict[str, Callable[..., Any]] = {}
         self.trainers: list[tuple[Any, Any]] = []
         """Loops that were seen to be right, the latest, each with what it is for."""
@@ -269,3 +270,11 @@ def _as_numbers(array: Any) -> Any:
 
 def _as_lists(array: Any) -> Any:
     return array.tolist() if hasattr(array, "tolist") else array
+
+
+def _told(table: tuple[str, Any]) -> str:
+    """The comment that says what a table is, which the text reads and does not hold."""
+    name, array = table
+    kind = "whole numbers" if array.dtype.kind in "iu" else "numbers"
+    first = ", ".join(repr(x) for x in array.ravel()[:4].tolist())
+    return f"# {name}: {kind} of shape {array.shape}, {first}{', …' * (array.size > 4)}\n"

@@ -8,17 +8,17 @@ too, it is an error. So nothing is returned that was not seen to agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.compiler.arrays import argument
 from microgradnet.compiler.backprop import with_gradient
 from microgradnet.compiler.batches import of_any_size
-from microgradnet.compiler.checking import difference, magnitudes
 from microgradnet.compiler.passes import roll
 from microgradnet.compiler.plan import Plan, Shape
 from microgradnet.compiler.recording import Recording, record
-from microgradnet.compiler.recording.arguments import argument_names, read, stretched
+from microgradnet.compiler.recording.arguments import argument_names, stretched
+from microgradnet.compiler.running.agreeing import MANY, Seen, disagreement, examples
 from microgradnet.compiler.running.backends import Code, Trainer, backend
 from microgradnet.compiler.sizes import Dim
 from microgradnet.compiler.straight import straight
@@ -32,8 +32,6 @@ __all__ = ["ENGINES", "Built", "build"]
 ENGINES = ("auto", "python", "numpy", "numba", "jax")
 WORTH = 30
 """An array operation costs as much as so many scalar ones."""
-MANY = 100_000
-"""So many scalar operations are not recorded only to check a program of any batch size."""
 ROWS = 32
 """From so many rows on, a program of any batch size is tried first: three small recordings cost no more than one."""
 TINY = 60
@@ -55,6 +53,8 @@ class Built:
     why: str
     shapes: dict[str, Shape] | None = None
     """The shapes of the data where they depend on the batch."""
+    seen: Seen | None = None
+    """How many rows it was checked with, where they depend on the batch."""
 
     @property
     def parameters(self) -> Parameters:
@@ -116,7 +116,7 @@ def _require_data_are_read(
         return
     if any(a.shape != b.shape for a, b in zip(other.arguments, built.recording.arguments, strict=True)):
         return
-    if wrong := _disagreement(built.code, other, examples(other, loss, others)):
+    if wrong := disagreement(built.code, other, examples(other, loss, others)):
         raise InputError(
             f"the program is right at these data, and at others {wrong}: the loss takes numbers out of its data past "
             "the recording, by copy.deepcopy, by a text, from inside a Value; compute with what it is given itself"
@@ -128,13 +128,21 @@ def _of_any_size(
 ) -> Built:
     """A program with sizes that depend on the batch, checked at a few rows, and at all where these are not too many."""
     found = of_any_size(loss, parameters, data, static, roll)
+    arguments = argument_names(loss, len(data))
     names = [argument.name for argument in found.recording.arguments]
     shapes = {a.name: (Dim(1), *a.shape[1:]) if a.name in found.batched else a.shape for a in found.recording.arguments}
     checks = [(found.recording, examples(found.recording, loss, found.data))]
+
+    def recorded(given: Sequence[Any]) -> tuple[Recording, list[Any]]:
+        others = iter(given)
+        whole = [x if name in static else next(others) for name, x in zip(arguments, data, strict=True)]
+        recording = record(loss, parameters, whole, static)
+        return recording, examples(recording, loss, whole)
+
     n = found.nodes_at(_rows(data))
     if n < MANY:
-        whole = record(loss, parameters, data, static)
-        checks.append((whole, examples(whole, loss, data)))
+        checks.append(recorded([x for name, x in zip(arguments, data, strict=True) if name not in static]))
+    seen = Seen(_rows(data) if n < MANY else found.rows, found.nodes_at, recorded)
     plan = _differentiated(found.plan, found.recording)
     statements = _statements(plan)
     language = "numpy" if engine == "auto" else engine
@@ -144,7 +152,7 @@ def _of_any_size(
     )
     way = (lambda: Code(backend(language, False, _rows(data)), plan, names, "step"), became)
     try:
-        return _agreeing(found.recording, checks, [way], "", shapes)
+        return replace(_agreeing(found.recording, checks, [way], "", shapes), seen=seen)
     except InputError as error:
         raise InputError(
             "what is computed depends on the batch size in another way than by sizes that grow with it, as where every "
@@ -154,12 +162,6 @@ def _of_any_size(
 
 def _told(error: Exception) -> str:
     return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-
-
-def examples(recording: Recording, loss: Callable[..., Any], data: Sequence[Any]) -> list[Any]:
-    """The data that were recorded, as arrays."""
-    names = argument_names(loss, len(data))
-    return [read(name, given)[1] for name, given in zip(names, data, strict=True) if name not in recording.static]
 
 
 def _rows(data: Sequence[Any]) -> int:
@@ -179,7 +181,7 @@ def _agreeing(
     for make, why in ways:
         try:
             code = make()
-            wrong = next((w for of, example in checks if (w := _disagreement(code, of, example))), "")
+            wrong = next((w for of, example in checks if (w := disagreement(code, of, example))), "")
         except (ImportError, InputError):
             raise
         except Exception as error:
@@ -253,34 +255,3 @@ def _once(make: Callable[[], Plan]) -> Callable[[], Plan]:
         return made[0]
 
     return known
-
-
-# --- the check --------------------------------------------------------------------------------------------------------
-
-
-def _wanted(recording: Recording) -> tuple[float, list[float]]:
-    """Loss and gradient as the eager engine has them, from the recorded graph."""
-    graph = recording.graph
-    adjoints = graph.reverse(graph.partials, 1.0)
-    return float(graph.data[-1]), _by_parameter(recording, [0.0 if a is None else a for a in adjoints])
-
-
-def _by_parameter(recording: Recording, by_node: Sequence[float]) -> list[float]:
-    numbers = [0.0] * len(recording.parameters)
-    for leaf, (name, place) in recording.origin.items():
-        if name == "p":
-            numbers[place] = by_node[leaf]
-    return numbers
-
-
-def _disagreement(code: Code, recording: Recording, example: Sequence[Any]) -> str:
-    """Where the program and the eager engine differ, in words; empty if they agree."""
-    wanted = _wanted(recording)
-    at = [value.data for value in recording.parameters]
-    loss, gradient = code.step(at, example)
-    alone = code.loss(at, example) if code.backend.quick else loss
-    return (
-        difference("the loss", loss, wanted[0], lambda: magnitudes(recording.graph)[0])
-        or difference("the loss alone", alone, wanted[0], lambda: magnitudes(recording.graph)[0])
-        or difference("gradient", gradient, wanted[1], lambda: _by_parameter(recording, magnitudes(recording.graph)[1]))
-    )

@@ -15,6 +15,7 @@ from microgradnet.compiler.running.feeding import fits
 from microgradnet.compiler.running.looping import Trained
 from microgradnet.compiler.running.run import Program
 from microgradnet.module import Module
+from microgradnet.value import Value
 
 __all__ = ["Decorated"]
 
@@ -26,7 +27,7 @@ class Decorated:
     """A loss with a program for each set of parameters and each shape of data that it was called with.
 
     Calling it gives the loss as a float; `value_and_grad`, `train` and `program` take the same arguments. Static
-    arguments are compared by their contents, other objects among them by what they are.
+    arguments and the attributes of modules are compared by their contents, other objects among them by what they are.
 
     >>> from microgradnet import Value, compile
     >>> @compile
@@ -97,8 +98,7 @@ class Decorated:
         found = collected(parameters)
         static = self._options["static"]
         baked = {name: given for name, given in self._names(data) if name in static}
-        module = _Same(parameters) if isinstance(parameters, Module) else None
-        return module, found.values, _frozen(found.form), len(data), _frozen(baked)
+        return found.values, _frozen(parameters), len(data), _frozen(baked)
 
 
 class _Same:
@@ -114,12 +114,20 @@ class _Same:
         return id(self.thing)
 
 
-def _frozen(thing: Any) -> Any:
-    """Something to compare contents by."""
+def _frozen(thing: Any, inside: tuple[Any, ...] = ()) -> Any:
+    """Something to compare contents by: of a module what it is and all its attributes, such as flags and rates."""
+    if thing.__class__ is Value:
+        return Value  # those that are parameters are compared by what they are
+    if isinstance(thing, (Module, dict, list, tuple)):
+        if any(thing is outer for outer in inside):
+            return "itself"
+        inside = (*inside, thing)
+    if isinstance(thing, Module):
+        return _Same(thing), _frozen(vars(thing), inside)
     if isinstance(thing, dict):
-        return "dict", tuple((key, _frozen(item)) for key, item in thing.items())
+        return "dict", tuple((key, _frozen(item, inside)) for key, item in thing.items())
     if isinstance(thing, (list, tuple)):
-        return type(thing), tuple(map(_frozen, thing))
+        return type(thing), tuple([_frozen(item, inside) for item in thing])
     if hasattr(thing, "tobytes") and getattr(getattr(thing, "dtype", None), "kind", "O") != "O":
         return "array", thing.shape, str(thing.dtype), thing.tobytes()
     if isinstance(thing, (bool, int, float, complex, str, bytes, type(None))):

@@ -191,7 +191,6 @@ def train(
     every = max(1, epochs // MEASUREMENTS) if every is None else _at_least("every", every)
     course = Course(built, optimizer, arrays, rows)
     first = optimizer.epoch
-    rates = rates_of(optimizer, first, epochs)
     measured: list[int] = []
     losses: list[float] = []
     stopped, interrupted = "", False
@@ -201,8 +200,9 @@ def train(
         while reached[0] < epochs and not stopped:
             done = reached[0]
             count, spacing = _round(first, done, epochs, every, size)
+            rates = rates_of(optimizer, first + done, count)
             started = perf_counter()
-            new = course.go(rates[done : done + count], spacing)
+            new = course.go(rates, spacing)
             took = perf_counter() - started
             ends = [done + (i + 1) * spacing for i in range(len(new))]
             bad = next((i for i, loss in enumerate(new) if not math.isfinite(loss)), None)
@@ -214,7 +214,7 @@ def train(
                 new, ends = new[: bad + 1], ends[: bad + 1]
                 course.back((reached if bad else sound)[1])
                 if bad:  # the same round again, as far as it was sound
-                    course.go(rates[done : ends[bad - 1]])
+                    course.go(rates[: ends[bad - 1] - done])
                 sound = (ends[-1], course.now())
             measured += [first + end - 1 for end in ends]
             losses += new

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from microgradnet.compiler.plan import Plan
 from microgradnet.compiler.running.building import Built
-from microgradnet.compiler.running.feeding import fed, fed_by_row
+from microgradnet.compiler.running.feeding import batch_size, fed, fed_by_row
 from microgradnet.compiler.running.holding import read, vector
 from microgradnet.compiler.running.looping import Trained, train
 from microgradnet.optim import Optimizer
@@ -97,7 +97,8 @@ class Program:
         are those that the loss takes, without static ones: lists, arrays or data frames of numbers.
 
         `parameters`: other numbers for the parameters, in the shape of the gradients or as one vector; without them
-        the `.data` of the Values is read now. InputError, naming the argument, for data of another shape.
+        the `.data` of the Values is read now. InputError, naming the argument, for data of another shape; and where
+        the loss does something else with more rows than it was compiled with, which is looked at when they first come.
         """
         loss, gradient = self._built.code.step(self._vector(parameters), self._fed(data))
         return loss, self._built.parameters.rebuild(gradient)
@@ -124,6 +125,8 @@ class Program:
         of the last measurement before; `Trained.stopped` says so. All Values are set or, on an error, none.
         """
         arrays, rows = fed_by_row(data, self._built.recording.arguments, self._built.shapes)
+        if rows is None:
+            self._require_right(data, arrays)
         return train(self._built, arrays, rows, lr=lr, epochs=epochs, optimizer=optimizer, every=every)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -153,7 +156,15 @@ class Program:
         return read(held) if parameters is None else vector(held, parameters)
 
     def _fed(self, data: Sequence[Any]) -> list[Any]:
-        return fed(data, self._built.recording.arguments, self._built.shapes)
+        arrays = fed(data, self._built.recording.arguments, self._built.shapes)
+        self._require_right(data, arrays)
+        return arrays
+
+    def _require_right(self, data: Sequence[Any], arrays: Sequence[Any]) -> None:
+        """Have the program checked anew when there are more rows than it was ever seen to be right with."""
+        built = self._built
+        if built.seen is not None:
+            built.seen.require(built.code, batch_size(arrays, built.shapes or {}), data)
 
 
 def _shown(shape: tuple[Any, ...]) -> str:
