@@ -40,7 +40,8 @@ _STANDARD, _INSTALLED = sysconfig.get_paths()["stdlib"] + os.sep, ("site-package
 
 CURES = {
     "bool": "write where(condition, a, b) for a choice, and maximum(a, b), minimum, relu or clip for a bound",
-    "data": "compute with the Value itself (logsumexp and softmax need no shift by a maximum; print(v) shows it)",
+    "data": "compute with the Value itself (logsumexp and softmax need no shift by a maximum; print(v) shows it); an "
+    "accuracy or a training step is no part of a loss (program.train makes the steps)",
     "item": "compute with the Value itself (print(v) shows it)",
     "float": "compute with the Value itself, by microgradnet's functions (exp(v) for math.exp(v)), and keep arrays of "
     "Values as they are",
