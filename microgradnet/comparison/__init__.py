@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from microgradnet.comparison.comparing import Comparison, Line, compare
+from microgradnet.comparison.comparing import compare
+from microgradnet.comparison.comparisons import Comparison, Line
 from microgradnet.comparison.testing import Checked, GradientCheck, assert_gradients, check_gradients
 
 __all__ = ["Checked", "Comparison", "GradientCheck", "Line", "assert_gradients", "check_gradients", "compare"]

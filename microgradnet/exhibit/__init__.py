@@ -21,6 +21,7 @@ from microgradnet.comparison import compare
 from microgradnet.display import fixed, magnitude
 from microgradnet.drawing import draw
 from microgradnet.errors import InputError
+from microgradnet.exhibit.words import LANGUAGES
 from microgradnet.functions import dot, sigmoid
 from microgradnet.graph import Graph
 from microgradnet.nn import MLP
@@ -367,94 +368,3 @@ def _plural(n: int, forms: Sequence[str]) -> str:
     if n % 10 == 1 and n % 100 != 11:
         return forms[0]
     return forms[1] if n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14) else forms[2]
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-LANGUAGES: dict[str, dict[str, Any]] = {
-    "en": {
-        "title": "microgradnet article: the 2-2-1 network, hand-derived and by autograd",
-        "people": "DATA      weight  height    x1   x2  sex  y",
-        "names": {},
-        "sexes": {"F": "F", "M": "M"},
-        "forward": "FORWARD   ",
-        "point": "every weight 1, every bias 0",
-        "backward": "BACKWARD  ",
-        "here": "here",
-        "article": "article",
-        "product": "product of the three",
-        "rounding": "(the article multiplies rounded factors; unrounded, {exact} rounds to {rounded})",
-        "gradients": "GRADIENTS",
-        "autograd": "autograd",
-        "closed form": "closed form",
-        "finite difference": "finite difference",
-        "differ": "differ",
-        "agree": "All nine agree: autograd = closed form within {closed}, finite difference {difference}.",
-        "disagree": "They DISAGREE; closed form / autograd: {names}.",
-        "training": "TRAINING  seed {seed}, rate {rate}, {epochs}, one person at a time",
-        "epochs": ("epoch", "epochs"),
-        "time": "{engine}, {ms:.0f} ms",
-        "engine": "(engine {engine}: {why})",
-        "engines": {
-            "eager": ("autograd", "each step is computed anew"),
-            "python": ("compiled", "the step is compiled to plain numbers, fastest for so few"),
-            "numpy": ("compiled", "the step is compiled to arrays"),
-            "numba": ("compiled", "the step is compiled to machine code"),
-        },
-        "label width": 6,
-        "epoch": "epoch",
-        "loss": "loss",
-        "before": "(before training {loss})",
-        "predict": "PREDICT   ",
-        "prediction": "{name} {weight} lb, {height} in: {ypred} → {sex}",
-        "gap": " " * 10,
-        "written": "Written:",
-        "browser": "(step through it in a browser)",
-    },
-    "ru": {
-        "title": "microgradnet article: сеть 2-2-1 из статьи, производные вручную и автоматически",
-        "people": "ДАННЫЕ       вес    рост    x1   x2  пол  y",
-        "names": {
-            "Alice": "Алиса",
-            "Bob": "Боб",
-            "Charlie": "Чарли",
-            "Diana": "Диана",
-            "Emily": "Эмили",
-            "Frank": "Фрэнк",
-        },
-        "sexes": {"F": "Ж", "M": "М"},
-        "forward": "ПРЯМОЙ ПРОХОД    ",
-        "point": "все веса равны 1, все смещения равны 0",
-        "backward": "ОБРАТНЫЙ ПРОХОД  ",
-        "here": "здесь",
-        "article": "в статье",
-        "product": "произведение этих трёх",
-        "rounding": "(в статье перемножены округлённые числа; точное {exact} округляется до {rounded})",
-        "gradients": "ГРАДИЕНТЫ",
-        "autograd": "autograd",
-        "closed form": "по формулам",
-        "finite difference": "конечная разность",
-        "differ": "разница",
-        "agree": "Все девять совпали: autograd и формулы — до {closed}, конечные разности — до {difference}.",
-        "disagree": "НЕ СОВПАЛИ; формулы / autograd: {names}.",
-        "training": "ОБУЧЕНИЕ  seed {seed}, шаг {rate}, {epochs}, по одному человеку",
-        "epochs": ("эпоха", "эпохи", "эпох"),
-        "time": "{engine}, {ms:.0f} мс",
-        "engine": "(движок {engine}: {why})",
-        "engines": {
-            "eager": ("autograd", "каждый шаг вычисляется заново"),
-            "python": ("программа", "шаг переведён в обычные числа, для такой сети это быстрее"),
-            "numpy": ("программа", "шаг переведён в массивы"),
-            "numba": ("программа", "шаг переведён в машинный код"),
-        },
-        "label width": 7,
-        "epoch": "эпоха",
-        "loss": "потери",
-        "before": "(до обучения {loss})",
-        "predict": "ПРОГНОЗ   ",
-        "prediction": "{name}, вес {weight}, рост {height}: {ypred} → {sex}",
-        "gap": " " * 2,
-        "written": "Записано:",
-        "browser": "(по шагам, в браузере)",
-    },
-}
