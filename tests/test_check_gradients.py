@@ -419,6 +419,9 @@ numbers = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5, 1e-200, 1e200]) | st.floats
 @given(st.lists(steps, min_size=1, max_size=8), st.tuples(numbers, numbers, numbers))
 @example([("exp", 0, 0)] * 4 + [("sin", 0, 0), ("exp", 0, 0), ("exp", 0, 0), ("hypot", 1, 17)], (1e200, 0.0, 0.0))
 @example([("hypot", 0, 1)], (0.0, 1.6e-16, 0.0))
+@example([("sigmoid", 0, 0), ("mul", 1, 3), ("sin", 4, 0)], (1.0, 1e200, 0.0))
+@example([("exp", 1, 0), ("log", 3, 0), ("mul", 1, 4)], (0.0, 8.331621960130193e-162, 0.0))
+@example([("exp", 1, 0), ("log", 3, 0), ("mul", 4, 4)], (0.0, 8.331621960130193e-162, 0.0))
 def test_no_false_alarm_on_random_expressions(plan: list[Step], at: tuple[float, float, float]) -> None:
     def f(*x: Any) -> Any:
         nodes = list(x)

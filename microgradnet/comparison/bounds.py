@@ -24,7 +24,8 @@ ROUNDING = 1e-11
 NORMAL = 2.0**-1022
 """The smallest positive float with all its digits; smaller ones lose them one by one."""
 
-_STEPS = ("floor", "ceil", "trunc", "round")
+_STEPS = ("floor", "ceil", "trunc", "round", "sin", "cos", "tan")
+"""What may be anything between one float and the next, where floats lie further apart than 1."""
 
 Partials = Callable[[int], "tuple[float | None, ...]"]
 
