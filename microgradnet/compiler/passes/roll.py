@@ -48,6 +48,7 @@ def roll(recording: Recording) -> Plan:
     normal = normalise(recording)
     shapes = {"p": (len(recording.parameters),), **recording.shapes}
     arrays: dict[int, Node] = {t: argument(name, shapes[name]) for t, name in normal.arguments.items()}
+    sizes = {t: tuple(node.shape) for t, node in arrays.items()}
     types = np.array(normal.types)
     positions = np.zeros(len(normal.types), np.int64)
     if normal.positions:
@@ -61,10 +62,9 @@ def roll(recording: Recording) -> Plan:
         if kind is None:
             continue
         one = group(normal, kind, types, positions)
-        sizes = {t: tuple(node.shape) for t, node in arrays.items()}
         shape, order = layout(one, sizes)
         node = _computed(one, shape, order, arrays, numbers)
-        arrays[kind_number] = node
+        arrays[kind_number], sizes[kind_number] = node, tuple(node.shape)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         width = node.shape[-1] if kind.op == "softmax" else 1
