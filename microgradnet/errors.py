@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import index
+
 TYPE_CHECKING = False  # see ops
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["AnomalyError", "InputError", "RecordingError", "StaleGraphError"]
+__all__ = ["AnomalyError", "InputError", "RecordingError", "StaleGraphError", "at_least", "whole"]
 
 
 class AnomalyError(ArithmeticError):
@@ -57,3 +59,29 @@ class StaleGraphError(RuntimeError):
     >>> issubclass(StaleGraphError, RuntimeError)
     True
     """
+
+
+def whole(what: str, given: Any) -> int:
+    """A whole number; TypeError that names `what` for anything else.
+
+    >>> whole("epochs", 2.5)
+    Traceback (most recent call last):
+    TypeError: epochs must be a whole number, got float 2.5
+    """
+    try:
+        return index(given)
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number, got {type(given).__name__} {given!r:.60}") from None
+
+
+def at_least(least: int, what: str, given: Any) -> int:
+    """A whole number that is large enough; InputError that names `what` for a smaller one.
+
+    >>> at_least(1, "epochs", 0)
+    Traceback (most recent call last):
+    microgradnet.errors.InputError: epochs must be at least 1, got 0
+    """
+    number = whole(what, given)
+    if number < least:
+        raise InputError(f"{what} must be at least {least}, got {number}")
+    return number

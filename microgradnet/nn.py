@@ -14,7 +14,7 @@ from operator import index
 from typing import Any, Self
 
 from microgradnet import functions
-from microgradnet.errors import InputError
+from microgradnet.errors import InputError, at_least, whole
 from microgradnet.module import Module
 from microgradnet.value import Value
 
@@ -55,7 +55,7 @@ class Neuron(_Network):
     def __init__(
         self, n_inputs: int, activation: str = "relu", *, init: str = "uniform", seed: int | None = None
     ) -> None:
-        self.n_inputs = _at_least_one("n_inputs", n_inputs)
+        self.n_inputs = at_least(1, "n_inputs", n_inputs)
         self.activation = _one_of("activation", activation, ACTIVATIONS)
         self.weights = [Value(0.0) for _ in range(self.n_inputs)]
         self.bias = Value(0.0)
@@ -101,11 +101,9 @@ class Layer(_Network):
     def __init__(
         self, n_inputs: int, n_outputs: int, activation: str = "relu", *, init: str = "uniform", seed: int | None = None
     ) -> None:
-        self.n_inputs = _at_least_one("n_inputs", n_inputs)
+        self.n_inputs = at_least(1, "n_inputs", n_inputs)
         self.activation = activation
-        self.neurons = [
-            Neuron(n_inputs, activation, init="zeros") for _ in range(_at_least_one("n_outputs", n_outputs))
-        ]
+        self.neurons = [Neuron(n_inputs, activation, init="zeros") for _ in range(at_least(1, "n_outputs", n_outputs))]
         _label([self.neurons], "h")
         _initialise([self.neurons], init, seed)
 
@@ -157,7 +155,7 @@ class MLP(_Network):
         init: str = "uniform",
         seed: int | None = None,
     ) -> None:
-        self.n_inputs = _at_least_one("n_inputs", n_inputs)
+        self.n_inputs = at_least(1, "n_inputs", n_inputs)
         self.sizes = _checked_sizes(sizes)
         self.activation = _one_of("activation", activation, ACTIVATIONS)
         self.output = _one_of("output", output, ACTIVATIONS)
@@ -243,31 +241,17 @@ def _one_of(what: str, given: str, allowed: tuple[str, ...]) -> str:
     return given
 
 
-def _whole(what: str, given: Any) -> int:
-    try:
-        return index(given)
-    except TypeError:
-        raise TypeError(f"{what} must be a whole number, got {type(given).__name__} {given!r:.60}") from None
-
-
-def _at_least_one(what: str, given: Any) -> int:
-    number = _whole(what, given)
-    if number < 1:
-        raise InputError(f"{what} must be at least 1, got {number}")
-    return number
-
-
 def _checked_sizes(given: Any) -> list[int]:
     if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
         raise TypeError(f"sizes must be a list such as [16, 16, 1], got {type(given).__name__} {given!r:.60}")
-    sizes = [_at_least_one(f"sizes[{i}], the number of neurons of layer {i + 1},", n) for i, n in enumerate(given)]
+    sizes = [at_least(1, f"sizes[{i}], the number of neurons of layer {i + 1},", n) for i, n in enumerate(given)]
     if not sizes:
         raise InputError("sizes is empty: a network needs at least one layer, such as [1]")
     return sizes
 
 
 def _check_seed(seed: int | None) -> None:
-    if seed is not None and not 0 <= _whole("seed", seed) < 2**32:
+    if seed is not None and not 0 <= whole("seed", seed) < 2**32:
         raise InputError(f"seed must be from 0 to 4294967295, got {seed}")
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "adam", "adamw", "sgd"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "adam", "adamw", "chosen_optimizer", "sgd"]
 
 Number: TypeAlias = Any  # a float, or a NumPy array of them
 Rate: TypeAlias = "float | Callable[[int], float]"
@@ -274,6 +274,26 @@ def _number(what: str, given: Any) -> float:
         return float(given)
     except (TypeError, OverflowError):
         raise TypeError(f"{what} wants a number, got {type(given).__name__} {given!r:.60}") from None
+
+
+def chosen_optimizer(where: str, parameters: Iterable[Value], optimizer: Any, lr: Any) -> Optimizer:
+    """The optimiser that was given, or plain SGD with the rate `lr` (0.1); `where` is what was called, for a refusal.
+
+    InputError if both are given, TypeError for what is no optimiser.
+
+    >>> chosen_optimizer("fit", [Value(1.0)], None, None).rate
+    0.1
+    """
+    if optimizer is None:
+        return SGD(parameters, 0.1 if lr is None else lr)
+    if lr is not None:
+        raise InputError(f"{where}: give either an optimizer, which has its own rate, or lr, not both")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"{where}: optimizer must be one of optim, such as optim.Adam(model.parameters(), 0.01), got "
+            f"{type(optimizer).__name__} {optimizer!r:.60}"
+        )
+    return optimizer
 
 
 def _at_least_zero(what: str, given: Any) -> float:

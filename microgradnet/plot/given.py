@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from operator import index
 from typing import Any, TypeAlias
 
+from microgradnet import errors
 from microgradnet.errors import InputError
 from microgradnet.value import Value
 
@@ -67,10 +67,7 @@ def named(usual: list[str], given: Sequence[str] | None, what: str, of: str) -> 
 
 def whole(what: str, given: Any, least: int, most: int) -> int:
     """A whole number from `least` to `most`; TypeError or InputError, naming `what`, for another."""
-    try:
-        number = index(given)
-    except TypeError:
-        raise TypeError(f"{what} must be a whole number, got {type(given).__name__} {given!r:.60}") from None
+    number = errors.whole(what, given)
     if not least <= number <= most:
         raise InputError(f"{what} is {number}; it must be from {least} to {most:,}")
     return number

@@ -12,17 +12,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import index
 from os import PathLike
 from time import monotonic
 from typing import Any, TypeAlias
 
 from microgradnet import functions
-from microgradnet.errors import InputError
+from microgradnet.errors import InputError, at_least
 from microgradnet.files import write_atomically
 from microgradnet.losses import LOSSES
 from microgradnet.nn import Module
-from microgradnet.optim import SGD, Optimizer
+from microgradnet.optim import Optimizer, chosen_optimizer
 from microgradnet.training.rows import Pair, chosen_rows, own_validation, pairs
 from microgradnet.training.walking import ENGINES, Eager, Loss, plain, walk
 from microgradnet.value import Value
@@ -149,9 +148,9 @@ def fit(
     [0.0906, 0.0133, 0.0014]
     """
     loss_of_one = _chosen_loss(loss)
-    optimizer = _chosen_optimizer(model, optimizer, lr)
-    epochs, every = _at_least("epochs", epochs, 1), _at_least("every", every, 1)
-    source = random.Random(None if seed is None else _at_least("seed", seed, 0))
+    optimizer = _optimizer_of(model, optimizer, lr)
+    epochs, every = at_least(1, "fit: epochs", epochs), at_least(1, "fit: every", every)
+    source = random.Random(None if seed is None else at_least(0, "fit: seed", seed))
     all_rows = pairs(X, y, "")
     start = _losses_at_start(model, loss_of_one, all_rows, "")
     own = own_validation(validation) if isinstance(validation, (tuple, list)) else []
@@ -160,7 +159,7 @@ def fit(
     held_out = own or [all_rows[i] for i in sorted(chosen)]
     rows = [pair for i, pair in enumerate(all_rows) if i not in chosen]
     start = [number for i, number in enumerate(start) if i not in chosen]
-    size = len(rows) if batch is None else _at_least("batch", batch, 1)
+    size = len(rows) if batch is None else at_least(1, "fit: batch", batch)
     way = walk(engine, model, loss_of_one, optimizer, rows, size, epochs)
     before = [p.data for p in optimizer.parameters], optimizer.states, optimizer.epoch, source.getstate()
 
@@ -287,32 +286,14 @@ def _chosen_loss(loss: str | Loss) -> Loss:
     return LOSSES[loss]
 
 
-def _chosen_optimizer(model: Module, optimizer: Optimizer | None, lr: Any) -> Optimizer:
+def _optimizer_of(model: Module, optimizer: Optimizer | None, lr: Any) -> Optimizer:
     parameters = model.parameters()
     if not parameters:
         raise InputError(f"{type(model).__name__} has no parameters to train; set Values in its __init__")
-    if optimizer is None:
-        return SGD(parameters, 0.1 if lr is None else lr)
-    if lr is not None:
-        raise InputError("fit: give either an optimizer, which has its own rate, or lr, not both")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "fit: optimizer must be one of optim, such as optim.Adam(model.parameters(), 0.01), got "
-            f"{type(optimizer).__name__} {optimizer!r:.60}"
-        )
-    if set(parameters).isdisjoint(optimizer.parameters):
+    taken = chosen_optimizer("fit", parameters, optimizer, lr)
+    if set(parameters).isdisjoint(taken.parameters):
         raise InputError("fit: the optimizer holds no parameter of this model; make it from model.parameters()")
-    return optimizer
-
-
-def _at_least(what: str, given: Any, least: int) -> int:
-    try:
-        number = index(given)
-    except TypeError:
-        raise TypeError(f"fit: {what} must be a whole number, got {type(given).__name__} {given!r:.60}") from None
-    if number < least:
-        raise InputError(f"fit: {what} must be at least {least}, got {number}")
-    return number
+    return taken
 
 
 # --- progress -----------------------------------------------------------------------------------------------------

@@ -49,8 +49,8 @@ class Seen:
             return
         if wrong := disagreement(code, *self.recorded(data)):
             raise InputError(
-                f"with {rows} rows {wrong}: the loss does something else with so many than with {self.rows}; "
-                "compile it for one batch size: batch=False"
+                f"with {rows} rows {wrong}: the loss does something else with so many than with {self.rows}, or has "
+                "changed since it was compiled; compile it anew, for one batch size: batch=False"
             )
         self.rows = rows
 

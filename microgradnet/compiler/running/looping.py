@@ -11,7 +11,6 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import index
 from time import perf_counter
 from typing import Any
 
@@ -22,8 +21,8 @@ from microgradnet.compiler.running.building import Built
 from microgradnet.compiler.running.holding import read, write
 from microgradnet.compiler.running.stepwise import Stepwise, loop_of
 from microgradnet.compiler.updates import Stepping, stepping
-from microgradnet.errors import InputError
-from microgradnet.optim import SGD, Optimizer
+from microgradnet.errors import InputError, at_least
+from microgradnet.optim import Optimizer, chosen_optimizer
 
 __all__ = ["Course", "Trained", "train"]
 
@@ -186,9 +185,9 @@ def train(
     every: int | None = None,
 ) -> Trained:
     """Move the parameters; see `Program.train`."""
-    optimizer = _chosen(built.parameters.values, optimizer, lr)
-    epochs = _at_least("epochs", epochs)
-    every = max(1, epochs // MEASUREMENTS) if every is None else _at_least("every", every)
+    optimizer = chosen_optimizer("train", built.parameters.values, optimizer, lr)
+    epochs = at_least(1, "train: epochs", epochs)
+    every = max(1, epochs // MEASUREMENTS) if every is None else at_least(1, "train: every", every)
     course = Course(built, optimizer, arrays, rows)
     first = optimizer.epoch
     measured: list[int] = []
@@ -267,26 +266,3 @@ def rates_of(optimizer: Optimizer, first: int, epochs: int) -> list[float]:
         return rates
     finally:
         optimizer.epoch = now
-
-
-def _chosen(values: Sequence[Any], optimizer: Optimizer | None, lr: Any) -> Optimizer:
-    if optimizer is None:
-        return SGD(values, 0.1 if lr is None else lr)
-    if lr is not None:
-        raise InputError("train: give either an optimizer, which has its own rate, or lr, not both")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "train: optimizer must be one of optim, such as optim.Adam(model.parameters(), 0.01), got "
-            f"{type(optimizer).__name__} {optimizer!r:.60}"
-        )
-    return optimizer
-
-
-def _at_least(what: str, given: Any, least: int = 1) -> int:
-    try:
-        number = index(given)
-    except TypeError:
-        raise TypeError(f"train: {what} must be a whole number, got {type(given).__name__} {given!r:.60}") from None
-    if number < least:
-        raise InputError(f"train: {what} must be at least {least}, got {number}")
-    return number
