@@ -41,7 +41,7 @@ def early(plan: Plan, factor: str) -> Plan:
     if by is None:
         return plan
     targets = {node: other for node in plan.nodes if (other := _other(node, by)) is not None}
-    into = _cheapest(plan, by)
+    into = _cheapest(plan)
     wanted = set(targets.values())
     for node in reversed(plan.nodes):
         if node in wanted:
@@ -66,7 +66,7 @@ def _other(node: Node, factor: Node) -> Node | None:
     return node.operands[1] if node.operands[0] is factor else node.operands[0]
 
 
-def _cheapest(plan: Plan, factor: Node) -> dict[Node, tuple[int, ...]]:
+def _cheapest(plan: Plan) -> dict[Node, tuple[int, ...]]:
     """For each node the operands that are multiplied in its place; none: it is multiplied itself."""
     place = {node: i for i, node in enumerate(plan.nodes)}
     cost: dict[Node, int] = {}  # products that come on top

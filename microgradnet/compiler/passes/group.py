@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnet.compiler.passes.normalise import ONE, SUM, Kind, Normal
+from microgradnet.compiler.passes.normalise import ONE, SUM, Kind
 
 __all__ = ["Factors", "Group", "group"]
 
@@ -59,7 +59,7 @@ class Group:
         return int(self.factors[0].at_u.shape[0])
 
 
-def group(normal: Normal, kind: Kind, types: Any, positions: Any) -> Group:
+def group(kind: Kind, types: Any, positions: Any) -> Group:
     """The group of a kind, the positions of all its operands being known. `types` and `positions` are by thing."""
     n = len(kind.members)
     u = np.array(kind.u, dtype=np.int64).reshape(n, -1)

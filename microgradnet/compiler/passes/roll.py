@@ -61,7 +61,7 @@ def roll(recording: Recording) -> Plan:
     for kind_number, kind in enumerate(normal.kinds):
         if kind is None:
             continue
-        one = group(normal, kind, types, positions)
+        one = group(kind, types, positions)
         shape, order = layout(one, sizes)
         node = _computed(one, shape, order, arrays, numbers)
         arrays[kind_number], sizes[kind_number] = node, tuple(node.shape)
