@@ -23,7 +23,7 @@ from microgradnet.losses import LOSSES
 from microgradnet.nn import Module
 from microgradnet.optim import Optimizer, chosen_optimizer
 from microgradnet.training.rows import Pair, chosen_rows, own_validation, pairs
-from microgradnet.training.walking import ENGINES, Eager, Loss, plain, walk
+from microgradnet.training.walking import ENGINES, Eager, Loss, Way, plain, walk
 from microgradnet.value import Value
 
 __all__ = ["ENGINES", "History", "fit"]
@@ -166,7 +166,7 @@ def fit(
     def eagerly(why: str) -> Eager:
         return Eager(model, loss_of_one, optimizer, rows, size, why)
 
-    def trained(way: Any) -> History:
+    def trained(way: Way) -> History:
         history = History(before=functions.mean(start), engine=way.name, why=way.why)
         order, shuffled_by = list(range(len(rows))), source if shuffle else None
         with _bar(epochs, progress) as report:
@@ -191,7 +191,7 @@ class _Changed(Exception):
 
 
 def _train(
-    way: Any,
+    way: Way,
     eagerly: Callable[[str], Eager],
     history: History,
     optimizer: Optimizer,

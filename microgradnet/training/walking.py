@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from microgradnet import functions
 from microgradnet.errors import InputError
@@ -12,13 +12,53 @@ from microgradnet.optim import Optimizer
 from microgradnet.training.rows import Pair
 from microgradnet.value import Value
 
-__all__ = ["ENGINES", "Eager", "Loss", "plain", "walk"]
+__all__ = ["ENGINES", "Eager", "Loss", "Way", "plain", "walk"]
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
 
 ENGINES = ("auto", "eager", "python", "numpy", "numba")
 LONG = 25_000
 """Epochs times rows times parameters from which on a training takes longer than compiling does."""
+
+
+class Way(Protocol):
+    """How a training goes through its epochs: `Eager`, or programs (`compiler.running.fitting.Fitting`).
+
+    What was reached need not stand in the Values before `write`, nor in the optimiser before `settle`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The engine that runs."""
+
+    @property
+    def unit(self) -> str:
+        """What an interrupt leaves whole: a step, or an epoch."""
+
+    @property
+    def why(self) -> str:
+        """Which engine runs, and why."""
+
+    def epoch(self, order: list[int] | None) -> None:
+        """One epoch over the rows in this order (None: as they are)."""
+
+    def loss(self) -> float:
+        """The mean loss over all rows."""
+
+    def loss_of(self, pairs: Sequence[Pair]) -> float:
+        """The mean loss over other rows."""
+
+    def agrees(self, last: bool) -> bool:
+        """Whether the loss is still the one that is trained."""
+
+    def write(self) -> None:
+        """Give the Values the numbers that were reached."""
+
+    def settle(self) -> None:
+        """Give the optimiser its states and its epoch."""
+
+    def reread(self) -> None:
+        """Take over what the user has changed meanwhile."""
 
 
 class Eager:
@@ -46,7 +86,7 @@ class Eager:
         """The mean loss over all rows."""
         return self.loss_of(self.rows)
 
-    def loss_of(self, pairs: list[Pair]) -> float:
+    def loss_of(self, pairs: Sequence[Pair]) -> float:
         """The mean loss over other rows."""
         mean: float = functions.mean([plain(self.loss_of_one(self.model(x), t)) for x, t in pairs])
         return mean
@@ -61,7 +101,7 @@ class Eager:
         return True
 
 
-def walk(engine: str, model: Module, loss: Loss, optimizer: Optimizer, rows: list[Pair], size: int, epochs: int) -> Any:
+def walk(engine: str, model: Module, loss: Loss, optimizer: Optimizer, rows: list[Pair], size: int, epochs: int) -> Way:
     """What goes through the epochs: the eager engine, or programs."""
     if engine not in ENGINES:
         raise InputError(f"fit: unknown engine {engine!r:.60}; take one of: {', '.join(ENGINES)}")
