@@ -110,6 +110,8 @@ def moves() -> dict[str, tuple[Any, Any]]:
         "a part of both": (stack([view(a, sliced(1, 3)), view(b, sliced(0, 1))]), b + a),
         "reversed columns": (view(grown, ("reshape", (3, 1)), ("transpose", (1, 0)), ("slice", (0, (0, 3, 1)))), grown),
         "data": (x, a + b * rate),
+        "computed from data": (x * x, elementwise("sin", a) * b),
+        "computed from nothing": (accumulate((3,), [((sliced(0, 2),), number(0.5))]), elementwise("sin", a) * b),
         "unchanged": (a, b + a),
         "repeated": (expand(total(a, [0]), (3,)), b * 0.5),
         "a literal": (expand(number(2.0), (3,)), b + a),

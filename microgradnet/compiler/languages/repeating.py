@@ -99,7 +99,9 @@ class _Step:
         rows = {x: _unlike(spelled[x] + "_i", {*called.values(), *taken, *spelled.values()}) for x in walked}
         called |= {read[x]: row for x, row in rows.items() if x in read}
         direct = {
-            x: called[new] for x, new in news.items() if _is_direct(new, read.get(x), statements, called, language)
+            x: called[new]
+            for x, new in news.items()
+            if new in varying and _is_direct(new, read.get(x), statements, called, language)
         }
         direct = {x: text for i, (x, text) in enumerate(direct.items()) if text not in list(direct.values())[:i]}
         text_of = {text: spelled[x] for x, text in direct.items()}
@@ -112,7 +114,9 @@ class _Step:
         self.before = [line for n in statements.nodes if n in early for line in writer.statement(n)]
         self.inside = [line for n in statements.nodes if n not in early for line in writer.statement(n)]
         rest = {spelled[x]: new for x, new in news.items() if x not in direct and new is not read.get(x)}
-        self.inside += _replacing(rest, {root_of(news[x]) for x in direct}, writer)
+        self.inside += _replacing(
+            rest, {root_of(new) for x, new in news.items() if x in direct or new not in varying}, writer
+        )
         self.before += [f"{called[n]} = np.empty({shape_text(n.shape)})" for n in buffers]
         size = batch_size(shown, [*self.before, *self.inside], {**spelled, **rows})
         if any(f"len({row})" in line for line in size for row in rows.values()):
