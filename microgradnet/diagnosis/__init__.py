@@ -16,9 +16,10 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from microgradnet.diagnosis.findings import Reporter
+from microgradnet.diagnosis.isolation import undisturbed
 from microgradnet.diagnosis.lifting import own_copy
-from microgradnet.diagnosis.pairing import Loss, Names
-from microgradnet.diagnosis.recording import TooLarge, raises_on_floats, undisturbed
+from microgradnet.diagnosis.pairs import Loss, Names
+from microgradnet.diagnosis.recording import TooLarge, raises_on_floats
 from microgradnet.diagnosis.report import Checked, Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, homework, run
 from microgradnet.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from microgradnet.causes import Computation, Point
 from microgradnet.diagnosis.bytecode import names_indexed
 from microgradnet.diagnosis.judging import Judged
-from microgradnet.diagnosis.pairing import Pair
+from microgradnet.diagnosis.pairs import Pair
 from microgradnet.diagnosis.recording import Event
 from microgradnet.diagnosis.running import Run
 from microgradnet.diagnosis.tape import Sweep

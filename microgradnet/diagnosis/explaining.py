@@ -11,7 +11,7 @@ from microgradnet.causes import Cause, Point, agree, diagnose, formula_for
 from microgradnet.diagnosis.bytecode import mentioned, stored, stores_item
 from microgradnet.diagnosis.evidence import in_sight, point_of_pair, point_of_update
 from microgradnet.diagnosis.judging import Judged
-from microgradnet.diagnosis.pairing import Pair
+from microgradnet.diagnosis.pairs import Pair
 from microgradnet.diagnosis.recording import Event
 from microgradnet.diagnosis.running import Run, updates_of
 from microgradnet.diagnosis.tape import Sweep

@@ -14,10 +14,11 @@ from microgradnet.causes import Cause
 from microgradnet.diagnosis.bytecode import stored_later
 from microgradnet.diagnosis.explaining import Where, explain_exception, explain_pair, explain_update, same_pairs
 from microgradnet.diagnosis.judging import Judged
-from microgradnet.diagnosis.pairing import Pair, Unpaired
+from microgradnet.diagnosis.pairs import Pair, Unpaired
 from microgradnet.diagnosis.recording import Event, TooLarge
-from microgradnet.diagnosis.report import Checked, Finding, Report
+from microgradnet.diagnosis.report import Finding, Report
 from microgradnet.diagnosis.running import Homework, Run, run, updates_of
+from microgradnet.diagnosis.summaries import checked, folded, is_nothing, worst
 from microgradnet.diagnosis.updates import Second, Update
 from microgradnet.diagnosis.versions import is_object_array, numbers_of
 from microgradnet.errors import InputError
@@ -76,7 +77,7 @@ class Reporter:
         findings: list[_Timed] = []
         unpaired = [(u.event.name, u.event.line, self._reason(u)) for u in self.first.pairing.unpaired]
         for group in groups.values():
-            looked_at = [*group, *self._elsewhere(group[0])] if all(map(_is_nothing, group)) else group
+            looked_at = [*group, *self._elsewhere(group[0])] if all(map(is_nothing, group)) else group
             wrong = [j for j in looked_at if j.verdict in ("wrong", "shape") and self._complete(j)]
             behind = self._cut_before(wrong[0]) if wrong and any(wrong[0] is j for j in group) else None
             if behind is not None:
@@ -93,8 +94,8 @@ class Reporter:
         return Report(
             self.task.function.__qualname__,
             self.task.file,
-            _folded([finding for _, finding in sorted(findings, key=lambda pair: pair[0])]),
-            [_checked(group) for group in groups.values()],
+            folded([finding for _, finding in sorted(findings, key=lambda pair: pair[0])]),
+            [checked(group) for group in groups.values()],
             unpaired,
             sorted(set(undecided)),
             sorted({cut.line for cut in self.first.recording.cuts if not cut.printing}),
@@ -128,7 +129,7 @@ class Reporter:
         judged = max(wrong, key=lambda j: int(j.wrong.sum()))
         pair = judged.pair
         found = explain_pair(wrong[0], self.runs())
-        by_hand, autograd, element = _worst(judged)
+        by_hand, autograd, element = worst(judged)
         return self._finding(
             "shape" if pair.wanted_shape is not None else "derivative",
             found.where or (pair.event.line, None, None),
@@ -347,54 +348,6 @@ def _mover(bases: set[str], seed: int, scale: float) -> Callable[[str, Any], Any
         return scale * (x + 0.5 * size * draws.standard_normal(numpy.shape(x)))
 
     return moved
-
-
-def _folded(findings: list[Finding]) -> list[Finding]:
-    """One finding for each fault: what the same place, in a helper function, spoils in several lines is one fault."""
-    first: dict[Any, Finding] = {}
-    for finding in findings:
-        key = (finding.line, finding.column, finding.cause.kind, finding.cause.names)
-        first.setdefault(key if finding.column is not None else len(first), finding)
-    return list(first.values())
-
-
-def _checked(group: list[Judged]) -> Checked:
-    pair = group[0].pair
-    verdicts = [judged.verdict for judged in group]
-    numbers = sum(int(j.decided.sum()) for j in group)
-    if "shape" in verdicts:
-        pair = group[verdicts.index("shape")].pair
-        verdict = f"wrong shape {pair.by_hand.shape}, wanted {pair.wanted_shape}"
-    elif "wrong" in verdicts:
-        verdict = "wrong"
-    elif "spoiled" in verdicts:
-        verdict = "right but for earlier faults"
-    elif "otherwise" in verdicts:
-        verdict = "means something else; what comes of it is right"
-    elif "equal" in verdicts:
-        exact = all((j.by_hand == j.pair.autograd)[j.decided].all() for j in group)
-        verdict = "equal to the last bit" if exact else "equal to rounding"
-    else:
-        verdict = "not decidable here"
-    return Checked(pair.event.name, f"∂{pair.of}/∂{pair.by.name}", pair.event.line, len(group), numbers, verdict)
-
-
-def _is_nothing(judged: Judged) -> bool:
-    """Whether all numbers are 0 on both sides."""
-    return not judged.by_hand.any() and not judged.pair.autograd.any()
-
-
-def _worst(judged: Judged) -> tuple[float | None, float | None, str]:
-    """Both numbers of the element that is farthest off, and its index as text."""
-    import numpy
-
-    if judged.pair.wanted_shape is not None:
-        return None, None, ""
-    off = numpy.where(judged.wrong, abs(judged.by_hand - judged.pair.autograd), -1.0)
-    off = numpy.where(judged.wrong & ~numpy.isfinite(off), numpy.inf, off)
-    place = numpy.unravel_index(int(numpy.argmax(off)), off.shape)
-    element = f"[{', '.join(map(str, map(int, place)))}]" if off.shape else ""
-    return float(judged.by_hand[place]), float(judged.pair.autograd[place]), element
 
 
 def _values_in(thing: Any) -> Iterator[Value]:

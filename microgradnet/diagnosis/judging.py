@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from microgradnet.causes import computed
 from microgradnet.diagnosis.bytecode import mentioned
-from microgradnet.diagnosis.pairing import Pair, Pairing
+from microgradnet.diagnosis.pairs import Pair, Pairing
 from microgradnet.diagnosis.recording import Event, Recording
 from microgradnet.diagnosis.tape import Tape
 from microgradnet.diagnosis.updates import Second, Update, check_updates

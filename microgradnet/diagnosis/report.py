@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from microgradnet.causes import Cause
-from microgradnet.diagnosis.pairing import A_CONSTANT
+from microgradnet.diagnosis.pairs import A_CONSTANT
 from microgradnet.display import Shown, Table, digits
 
 __all__ = ["Checked", "Finding", "Report"]

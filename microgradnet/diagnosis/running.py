@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from microgradnet.comparison.naming import LOSSES, parse_derivative
 from microgradnet.diagnosis.bytecode import names_filled
+from microgradnet.diagnosis.isolation import undisturbed
 from microgradnet.diagnosis.judging import Judged, judge
 from microgradnet.diagnosis.lifting import Lifter, has_fields, own_copy
-from microgradnet.diagnosis.pairing import Loss, Names, Pairing, pair_up
-from microgradnet.diagnosis.recording import Recording, Watch, record, undisturbed
+from microgradnet.diagnosis.pairing import pair_up
+from microgradnet.diagnosis.pairs import Loss, Names, Pairing
+from microgradnet.diagnosis.recording import Recording, Watch, record
 from microgradnet.diagnosis.updates import Second, Update, Updates, check_updates
 
 __all__ = ["Homework", "Run", "homework", "run"]
